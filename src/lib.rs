@@ -1,0 +1,1 @@
+//! An async WebSocket client for tokio.
