@@ -1,0 +1,136 @@
+//! Calendar dates, for what HTTP and certificates say about time.
+
+use std::time::Duration;
+
+/// Reads an IMF-fixdate, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7), as the time since 1970.
+///
+/// The two obsolete formats are not read: nobody has sent them for decades.
+pub(crate) fn parse_http(text: &str) -> Option<Duration> {
+    let (_, text) = text.split_once(", ")?;
+    let text = text.strip_suffix(" GMT")?;
+    let mut parts = text.split([' ', ':']);
+    let day = number(parts.next()?)?;
+    let month = parts.next()?;
+    let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
+    let year = number(parts.next()?)?;
+    let (hour, minute, second) = (
+        number(parts.next()?)?,
+        number(parts.next()?)?,
+        number(parts.next()?)?,
+    );
+    let in_range = (1970..10_000).contains(&year)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second <= 60;
+    if !in_range || parts.next().is_some() {
+        return None;
+    }
+    let seconds = days_before(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Digits only: `parse` alone would take a sign.
+fn number(digits: &str) -> Option<u64> {
+    digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())?
+}
+
+/// Shows a time since 1970 as `2026-11-22 10:49:29 UTC`.
+pub(crate) fn show(since_1970: Duration) -> String {
+    let seconds = since_1970.as_secs();
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// Days from 1970-01-01 to the given day of the Gregorian calendar.
+fn days_before(year: u64, month: u64, day: u64) -> u64 {
+    let month_days: u64 = (1..month).map(|month| days_in(year, month)).sum();
+    days_before_year(year) + month_days + day - 1
+}
+
+/// The day of the Gregorian calendar that is `days` after 1970-01-01.
+fn civil(mut days: u64) -> (u64, u64, u64) {
+    // A year is never longer than 366 days, so this starts at or before the right one.
+    let mut year = 1970 + days / 366;
+    while days_before_year(year + 1) <= days {
+        year += 1;
+    }
+    days -= days_before_year(year);
+    let mut month = 1;
+    while days >= days_in(year, month) {
+        days -= days_in(year, month);
+        month += 1;
+    }
+    (year, month, days + 1)
+}
+
+fn days_before_year(year: u64) -> u64 {
+    let leaps = |year: u64| year / 4 - year / 100 + year / 400;
+    (year - 1970) * 365 + leaps(year - 1) - leaps(1969)
+}
+
+fn days_in(year: u64, month: u64) -> u64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_http_are_read() {
+        let read = |text| parse_http(text).map(|time| time.as_secs());
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        assert_eq!(read("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
+        assert_eq!(read("Thu, 29 Feb 2024 12:00:00 GMT"), Some(1_709_208_000));
+        for bad in [
+            "",
+            "06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49 GMT",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 00 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Foo 1994 08:49:37 GMT",
+            "Sun, 06 Nov 99999999999999999999 08:49:37 GMT",
+            "Sun, +6 Nov 1994 08:49:37 GMT",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_are_shown_as_dates() {
+        assert_eq!(
+            show(Duration::from_secs(784_111_777)),
+            "1994-11-06 08:49:37 UTC"
+        );
+        assert_eq!(
+            show(Duration::from_secs(951_782_399)),
+            "2000-02-28 23:59:59 UTC"
+        );
+        assert_eq!(
+            show(Duration::from_secs(4_107_542_400)),
+            "2100-03-01 00:00:00 UTC"
+        );
+    }
+
+    #[test]
+    fn every_day_of_four_centuries_goes_there_and_back() {
+        for days in 0..146_097 {
+            let (year, month, day) = civil(days);
+            assert_eq!(days_before(year, month, day), days);
+        }
+    }
+}

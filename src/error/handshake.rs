@@ -1,0 +1,43 @@
+//! What a response can do wrong in the opening handshake.
+
+use std::error::Error;
+use std::fmt;
+
+/// The response to the opening handshake breaks a rule (RFC 6455 §4.1, RFC 9112).
+///
+/// What the server sent is quoted where that helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The response head is above 64 KiB or 128 fields, or more than 16 interim responses came.
+    HeadTooLarge(String),
+    /// What came is not an HTTP/1.1 response head.
+    BadHead(String),
+    /// `Upgrade` is not exactly one `websocket`; what was found.
+    Upgrade(String),
+    /// `Connection` does not list the token `upgrade`; what was found.
+    Connection(String),
+    /// `Sec-WebSocket-Accept` is missing, repeated or not the one that the key demands.
+    Accept(String),
+    /// `Sec-WebSocket-Protocol` names what was not offered, or comes twice.
+    Subprotocol(String),
+    /// `Sec-WebSocket-Extensions` names what was not offered, or is malformed.
+    Extension(String),
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, detail) = match self {
+            Self::HeadTooLarge(detail) => ("the response head is too large", detail),
+            Self::BadHead(detail) => ("what came is not an HTTP/1.1 response", detail),
+            Self::Upgrade(detail) => ("Upgrade is not \"websocket\"", detail),
+            Self::Connection(detail) => ("Connection does not list \"upgrade\"", detail),
+            Self::Accept(detail) => ("Sec-WebSocket-Accept does not prove the handshake", detail),
+            Self::Subprotocol(detail) => ("Sec-WebSocket-Protocol cannot be accepted", detail),
+            Self::Extension(detail) => ("Sec-WebSocket-Extensions cannot be accepted", detail),
+        };
+        write!(f, "the opening handshake failed: {what}: {detail}")
+    }
+}
+
+impl Error for HandshakeError {}

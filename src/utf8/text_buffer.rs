@@ -1,0 +1,91 @@
+//! A text that arrives in pieces.
+
+use bytes::BufMut;
+
+use super::validator::Validator;
+use super::{InvalidUtf8, Utf8Bytes};
+use crate::growing_buffer::GrowingBuffer;
+
+/// A [`GrowingBuffer`] whose content is checked as it grows.
+#[derive(Debug)]
+pub(crate) struct TextBuffer {
+    bytes: GrowingBuffer,
+    /// How many of `bytes` the validator has seen.
+    checked: usize,
+    validator: Validator,
+}
+
+impl TextBuffer {
+    /// Starts a text in `storage`, which is empty.
+    pub(crate) fn new(storage: GrowingBuffer) -> Self {
+        Self {
+            bytes: storage,
+            checked: 0,
+            validator: Validator::default(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// See [`GrowingBuffer::make_room`].
+    pub(crate) fn make_room(&mut self, declared: usize, ceiling: usize) {
+        self.bytes.make_room(declared, ceiling);
+    }
+
+    /// Where at most `limit` bytes of the text may be appended; [`check`](Self::check) follows.
+    pub(crate) fn room(&mut self, limit: usize) -> impl BufMut + '_ {
+        self.bytes.room(limit)
+    }
+
+    /// Appends a piece and checks it.
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
+        self.bytes.push(piece);
+        self.check()
+    }
+
+    /// Checks what was appended since the last check.
+    pub(crate) fn check(&mut self) -> Result<(), InvalidUtf8> {
+        self.validator
+            .push(&self.bytes.as_slice()[self.checked..])?;
+        self.checked = self.bytes.len();
+        Ok(())
+    }
+
+    /// The text ends here. Gives it, and the storage if that can be used again.
+    pub(crate) fn finish(mut self) -> Result<(Utf8Bytes, GrowingBuffer), InvalidUtf8> {
+        self.check()?;
+        self.validator.finish()?;
+        let (bytes, storage) = self.bytes.seal();
+        Ok((Utf8Bytes(bytes), storage))
+    }
+
+    /// Gives up the text and keeps the storage.
+    pub(crate) fn into_storage(self) -> GrowingBuffer {
+        self.bytes.cleared()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_checked_however_its_bytes_came() {
+        let mut text = TextBuffer::new(GrowingBuffer::default());
+        text.push("smør".as_bytes()).unwrap();
+        text.make_room(4, 64);
+        text.room(3).put_slice("€".as_bytes());
+        let (text, _) = text.finish().unwrap();
+        assert_eq!(text, "smør€");
+    }
+
+    #[test]
+    fn bytes_put_into_the_room_are_not_trusted() {
+        let mut text = TextBuffer::new(GrowingBuffer::default());
+        text.make_room(1, 64);
+        text.room(1).put_u8(0xff);
+        assert!(text.finish().is_err());
+    }
+}
