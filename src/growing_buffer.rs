@@ -56,7 +56,7 @@ impl GrowingBuffer {
     }
 
     /// The empty storage; its memory is kept only if it is small.
-    pub(crate) fn cleared(mut self) -> Self {
+    fn cleared(mut self) -> Self {
         if self.bytes.capacity() > 2 * COPY_OUT {
             return Self::default();
         }

@@ -60,11 +60,6 @@ impl TextBuffer {
         let (bytes, storage) = self.bytes.seal();
         Ok((Utf8Bytes(bytes), storage))
     }
-
-    /// Gives up the text and keeps the storage.
-    pub(crate) fn into_storage(self) -> GrowingBuffer {
-        self.bytes.cleared()
-    }
 }
 
 #[cfg(test)]

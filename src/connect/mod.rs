@@ -1,0 +1,3 @@
+//! stub
+/// stub
+pub type Transport = tokio::net::TcpStream;

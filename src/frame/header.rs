@@ -1,0 +1,223 @@
+//! The frame header: [`Header::parse`] and [`Header::write`] are inverse of each other.
+
+use super::{MAX_CONTROL_PAYLOAD, Opcode};
+use crate::error::ProtocolError;
+
+/// A frame header that keeps the rules of RFC 6455 §5.2 and §5.5: a known opcode, a length in its
+/// shortest form, and control frames that are short and final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) fin: bool,
+    /// RSV1 to RSV3, as the number that the three bits make.
+    pub(crate) rsv: u8,
+    pub(crate) opcode: Opcode,
+    pub(crate) mask: Option<[u8; 4]>,
+    /// The payload length in bytes; its most significant bit is never set.
+    pub(crate) len: u64,
+}
+
+impl Header {
+    /// Reads a header from the beginning of `bytes`: it, and how many bytes it takes.
+    /// `None` while it has not fully arrived.
+    #[inline]
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+        let [first, second, rest @ ..] = bytes else {
+            return Ok(None);
+        };
+        let fin = first & FIN != 0;
+        let rsv = (first & RSV) >> 4;
+        let Some(opcode) = Opcode::from_bits(first & OPCODE) else {
+            return Err(ProtocolError::Opcode(first & OPCODE));
+        };
+        let short = second & LEN;
+        if opcode.is_control() {
+            if usize::from(short) > MAX_CONTROL_PAYLOAD {
+                return Err(ProtocolError::ControlTooLong);
+            }
+            if !fin {
+                return Err(ProtocolError::FragmentedControl);
+            }
+        }
+        let (len, mut used) = match short {
+            LEN_16 => {
+                let Some((extended, _)) = rest.split_first_chunk::<2>() else {
+                    return Ok(None);
+                };
+                (u64::from(u16::from_be_bytes(*extended)), 4)
+            }
+            LEN_64 => {
+                let Some((extended, _)) = rest.split_first_chunk::<8>() else {
+                    return Ok(None);
+                };
+                (u64::from_be_bytes(*extended), 10)
+            }
+            short => (u64::from(short), 2),
+        };
+        if len >> 63 != 0 {
+            return Err(ProtocolError::LengthTooHigh);
+        }
+        if short_form(len) != short {
+            return Err(ProtocolError::LengthNotMinimal);
+        }
+        let mask = if second & MASK == 0 {
+            None
+        } else {
+            let Some((key, _)) = bytes[used..].split_first_chunk::<4>() else {
+                return Ok(None);
+            };
+            used += 4;
+            Some(*key)
+        };
+        Ok(Some((
+            Self {
+                fin,
+                rsv,
+                opcode,
+                mask,
+                len,
+            },
+            used,
+        )))
+    }
+
+    /// Writes the header to the beginning of `out`, with the length in its shortest form; how many
+    /// bytes that took.
+    #[inline]
+    pub(crate) fn write(&self, out: &mut [u8; MAX_HEADER]) -> usize {
+        let short = short_form(self.len);
+        out[0] = if self.fin { FIN } else { 0 } | self.rsv << 4 | self.opcode.bits();
+        out[1] = if self.mask.is_some() { MASK } else { 0 } | short;
+        let mut used = 2;
+        match short {
+            LEN_16 => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "short_form saw that it fits"
+                )]
+                out[2..4].copy_from_slice(&(self.len as u16).to_be_bytes());
+                used += 2;
+            }
+            LEN_64 => {
+                out[2..10].copy_from_slice(&self.len.to_be_bytes());
+                used += 8;
+            }
+            _ => {}
+        }
+        if let Some(key) = self.mask {
+            out[used..used + 4].copy_from_slice(&key);
+            used += 4;
+        }
+        used
+    }
+}
+
+/// The 7-bit length that stands for `len`: the length itself, or the mark of a longer form.
+#[inline]
+fn short_form(len: u64) -> u8 {
+    match len {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the pattern says that it fits"
+        )]
+        0..=125 => len as u8,
+        126..=0xffff => LEN_16,
+        _ => LEN_64,
+    }
+}
+
+/// The longest header: two bytes, eight of length, four of masking key.
+pub(crate) const MAX_HEADER: usize = 14;
+
+const FIN: u8 = 0x80;
+const RSV: u8 = 0x70;
+const OPCODE: u8 = 0x0f;
+const MASK: u8 = 0x80;
+const LEN: u8 = 0x7f;
+const LEN_16: u8 = 126;
+const LEN_64: u8 = 127;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
+        Header::parse(bytes)
+    }
+
+    #[test]
+    fn parse_undoes_write_and_waits_for_every_missing_byte() {
+        let lengths = [0, 1, 125, 126, 127, 0xffff, 0x1_0000, u64::MAX >> 1];
+        let opcodes = [
+            Opcode::Continuation,
+            Opcode::Text,
+            Opcode::Binary,
+            Opcode::Ping,
+        ];
+        for (len, opcode) in lengths
+            .iter()
+            .flat_map(|len| opcodes.map(|opcode| (*len, opcode)))
+        {
+            for (fin, mask) in [(true, None), (false, Some([1, 2, 3, 4]))] {
+                let header = Header {
+                    fin,
+                    rsv: 5,
+                    opcode,
+                    mask,
+                    len,
+                };
+                if opcode.is_control() && (len > 125 || !fin) {
+                    continue;
+                }
+                let mut out = [0; MAX_HEADER];
+                let used = header.write(&mut out);
+                assert_eq!(parse(&out), Ok(Some((header, used))));
+                for cut in 0..used {
+                    assert_eq!(parse(&out[..cut]), Ok(None), "{header:?} cut at {cut}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_examples_of_the_rfc_are_read() {
+        let (header, used) = parse(&[0x81, 0x05]).unwrap().unwrap();
+        assert_eq!(
+            (header.fin, header.opcode, header.len, used),
+            (true, Opcode::Text, 5, 2)
+        );
+        let (header, used) = parse(&[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d])
+            .unwrap()
+            .unwrap();
+        assert_eq!((header.mask, used), (Some([0x37, 0xfa, 0x21, 0x3d]), 6));
+        let (header, _) = parse(&[0x82, 0x7e, 0x01, 0x00]).unwrap().unwrap();
+        assert_eq!((header.opcode, header.len), (Opcode::Binary, 256));
+        let (header, _) = parse(&[0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0])
+            .unwrap()
+            .unwrap();
+        assert_eq!(header.len, 65536);
+    }
+
+    #[test]
+    fn headers_that_break_a_rule_are_refused() {
+        for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] {
+            assert_eq!(
+                parse(&[0x80 | opcode, 0]),
+                Err(ProtocolError::Opcode(opcode))
+            );
+        }
+        assert_eq!(parse(&[0x89, 126]), Err(ProtocolError::ControlTooLong));
+        assert_eq!(parse(&[0x08, 0]), Err(ProtocolError::FragmentedControl));
+        assert_eq!(
+            parse(&[0x82, 126, 0, 125]),
+            Err(ProtocolError::LengthNotMinimal)
+        );
+        assert_eq!(
+            parse(&[0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff]),
+            Err(ProtocolError::LengthNotMinimal)
+        );
+        assert_eq!(
+            parse(&[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0]),
+            Err(ProtocolError::LengthTooHigh)
+        );
+    }
+}

@@ -1,0 +1,306 @@
+//! Fragments to messages (RFC 6455 §5.4): their order, UTF-8 that fails at the first bad byte, and
+//! the message limit. One growing buffer, however many fragments come.
+
+use bytes::{BufMut, Bytes};
+
+use crate::error::ProtocolError;
+use crate::frame::{Header, Opcode};
+use crate::growing_buffer::GrowingBuffer;
+use crate::message::Message;
+use crate::utf8::{TextBuffer, Utf8Bytes};
+
+/// Takes the data frames of one connection, in whatever pieces they arrive.
+#[derive(Debug)]
+pub(super) struct Assembler {
+    /// The message whose final frame has not fully arrived.
+    message: Option<Body>,
+    /// The data frame whose payload has not fully arrived; then `message` is there too.
+    frame: Option<Partial>,
+    /// Memory that the last message left behind.
+    storage: GrowingBuffer,
+    max_message_size: usize,
+}
+
+#[derive(Debug)]
+enum Body {
+    Text(TextBuffer),
+    Binary(GrowingBuffer),
+}
+
+#[derive(Debug)]
+struct Partial {
+    left: usize,
+    fin: bool,
+}
+
+impl Assembler {
+    pub(super) fn new(max_message_size: usize) -> Self {
+        Self {
+            message: None,
+            frame: None,
+            storage: GrowingBuffer::default(),
+            max_message_size,
+        }
+    }
+
+    /// Whether nothing of any message is held.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.message.is_none()
+    }
+
+    /// How many bytes of the current frame are still to come; `None` between frames.
+    #[inline]
+    pub(super) fn left(&self) -> Option<usize> {
+        self.frame.as_ref().map(|frame| frame.left)
+    }
+
+    /// A message in one frame that has fully arrived: the short path, a check and a copy.
+    #[inline]
+    pub(super) fn whole(&self, header: &Header, payload: &[u8]) -> Result<Message, ProtocolError> {
+        if payload.len() > self.max_message_size {
+            return Err(self.too_large(payload.len() as u64));
+        }
+        if header.opcode == Opcode::Text {
+            return match Utf8Bytes::copy_from_utf8(payload) {
+                Ok(text) => Ok(Message::Text(text)),
+                Err(_) => Err(ProtocolError::InvalidUtf8),
+            };
+        }
+        Ok(Message::Binary(Bytes::copy_from_slice(payload)))
+    }
+
+    /// A data frame begins: judges its place in the message and, from the header alone, its size.
+    pub(super) fn begin(&mut self, header: &Header) -> Result<(), ProtocolError> {
+        let held = match (&self.message, header.opcode) {
+            (None, Opcode::Continuation) => return Err(ProtocolError::UnexpectedContinuation),
+            (Some(message), Opcode::Continuation) => message.len(),
+            (Some(_), _) => return Err(ProtocolError::ExpectedContinuation),
+            (None, _) => 0,
+        };
+        let size = header.len.saturating_add(held as u64);
+        let Some(left) = usize::try_from(header.len)
+            .ok()
+            .filter(|_| size <= self.max_message_size as u64)
+        else {
+            return Err(self.too_large(size));
+        };
+        let message = self.message.get_or_insert_with(|| {
+            let storage = std::mem::take(&mut self.storage);
+            match header.opcode {
+                Opcode::Text => Body::Text(TextBuffer::new(storage)),
+                _ => Body::Binary(storage),
+            }
+        });
+        // The final frame tells what the message will be; before it, the limit is all we know.
+        let ceiling = if header.fin {
+            held + left
+        } else {
+            self.max_message_size
+        };
+        message.make_room(left, ceiling);
+        self.frame = Some(Partial {
+            left,
+            fin: header.fin,
+        });
+        Ok(())
+    }
+
+    /// The next bytes of the current frame, at most as many as are [`left`](Self::left).
+    pub(super) fn push(&mut self, piece: &[u8]) -> Result<Option<Message>, ProtocolError> {
+        let Some(message) = &mut self.message else {
+            return Ok(None);
+        };
+        match message {
+            Body::Text(text) => text.push(piece).map_err(|_| ProtocolError::InvalidUtf8)?,
+            Body::Binary(bytes) => bytes.push(piece),
+        }
+        self.arrived(piece.len())
+    }
+
+    /// Lends room for the rest of the current frame, or for as much of it as is made room for at
+    /// once. What is put there counts once [`filled`](Self::filled) says so.
+    pub(super) fn with_room<R>(&mut self, fill: impl FnOnce(&mut dyn BufMut) -> R) -> Option<R> {
+        let frame = self.frame.as_ref()?;
+        let message = self.message.as_mut()?;
+        let ceiling = if frame.fin {
+            message.len() + frame.left
+        } else {
+            self.max_message_size
+        };
+        message.make_room(frame.left, ceiling);
+        Some(match message {
+            Body::Text(text) => fill(&mut text.room(frame.left)),
+            Body::Binary(bytes) => fill(&mut bytes.room(frame.left)),
+        })
+    }
+
+    /// `count` bytes were put into the room.
+    pub(super) fn filled(&mut self, count: usize) -> Result<Option<Message>, ProtocolError> {
+        if let Some(Body::Text(text)) = &mut self.message {
+            text.check().map_err(|_| ProtocolError::InvalidUtf8)?;
+        }
+        self.arrived(count)
+    }
+
+    /// Gives back the memory that waits for the next message.
+    pub(super) fn release(&mut self) {
+        self.storage = GrowingBuffer::default();
+    }
+
+    /// Drops what is held of an unfinished message.
+    pub(super) fn discard(&mut self) {
+        self.message = None;
+        self.frame = None;
+        self.release();
+    }
+
+    fn arrived(&mut self, count: usize) -> Result<Option<Message>, ProtocolError> {
+        let Some(frame) = &mut self.frame else {
+            return Ok(None);
+        };
+        frame.left = frame.left.saturating_sub(count);
+        if frame.left > 0 {
+            return Ok(None);
+        }
+        let fin = frame.fin;
+        self.frame = None;
+        if !fin {
+            return Ok(None);
+        }
+        match self.message.take() {
+            Some(Body::Text(text)) => {
+                let (text, storage) = text.finish().map_err(|_| ProtocolError::InvalidUtf8)?;
+                self.storage = storage;
+                Ok(Some(Message::Text(text)))
+            }
+            Some(Body::Binary(bytes)) => {
+                let (bytes, storage) = bytes.seal();
+                self.storage = storage;
+                Ok(Some(Message::Binary(bytes)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn too_large(&self, size: u64) -> ProtocolError {
+        ProtocolError::MessageTooLarge {
+            size,
+            limit: self.max_message_size,
+        }
+    }
+}
+
+impl Body {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    fn make_room(&mut self, declared: usize, ceiling: usize) {
+        match self {
+            Self::Text(text) => text.make_room(declared, ceiling),
+            Self::Binary(bytes) => bytes.make_room(declared, ceiling),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(opcode: Opcode, fin: bool, len: u64) -> Header {
+        Header {
+            fin,
+            rsv: 0,
+            opcode,
+            mask: None,
+            len,
+        }
+    }
+
+    fn frame(
+        assembler: &mut Assembler,
+        opcode: Opcode,
+        fin: bool,
+        payload: &[u8],
+    ) -> Result<Option<Message>, ProtocolError> {
+        assembler.begin(&header(opcode, fin, payload.len() as u64))?;
+        assembler.push(payload)
+    }
+
+    #[test]
+    fn fragments_become_one_message_also_when_some_are_empty() {
+        let mut assembler = Assembler::new(64);
+        assert_eq!(frame(&mut assembler, Opcode::Text, false, b""), Ok(None));
+        assert_eq!(
+            frame(&mut assembler, Opcode::Continuation, false, &[0xc3]),
+            Ok(None)
+        );
+        assert!(!assembler.is_idle());
+        let message = frame(&mut assembler, Opcode::Continuation, true, &[0xa9]);
+        assert_eq!(message, Ok(Some(Message::from("é"))));
+        assert!(assembler.is_idle());
+    }
+
+    #[test]
+    fn the_order_of_fragments_is_kept() {
+        let mut assembler = Assembler::new(64);
+        let begin = |assembler: &mut Assembler, opcode| assembler.begin(&header(opcode, false, 0));
+        assert_eq!(
+            begin(&mut assembler, Opcode::Continuation),
+            Err(ProtocolError::UnexpectedContinuation)
+        );
+        assert_eq!(frame(&mut assembler, Opcode::Binary, false, b"1"), Ok(None));
+        assert_eq!(
+            begin(&mut assembler, Opcode::Text),
+            Err(ProtocolError::ExpectedContinuation)
+        );
+    }
+
+    #[test]
+    fn text_fails_at_its_first_bad_byte_inside_an_unfinished_frame() {
+        let mut assembler = Assembler::new(1 << 20);
+        assembler.begin(&header(Opcode::Text, false, 1000)).unwrap();
+        assert_eq!(assembler.push(b"good"), Ok(None));
+        assert_eq!(assembler.push(&[0xff]), Err(ProtocolError::InvalidUtf8));
+    }
+
+    #[test]
+    fn the_limit_is_inclusive_and_judged_from_headers() {
+        let mut assembler = Assembler::new(10);
+        assert!(
+            frame(&mut assembler, Opcode::Binary, true, &[0; 10])
+                .unwrap()
+                .is_some()
+        );
+        let too_large = |size| Err(ProtocolError::MessageTooLarge { size, limit: 10 });
+        assert_eq!(
+            assembler.begin(&header(Opcode::Binary, true, 11)),
+            too_large(11)
+        );
+        assert_eq!(
+            frame(&mut assembler, Opcode::Binary, false, &[0; 6]),
+            Ok(None)
+        );
+        assert_eq!(
+            assembler.begin(&header(Opcode::Continuation, true, 5)),
+            too_large(11)
+        );
+    }
+
+    #[test]
+    fn bytes_read_in_place_are_checked_and_counted() {
+        let mut assembler = Assembler::new(64);
+        assembler.begin(&header(Opcode::Text, true, 4)).unwrap();
+        let room = assembler.with_room(|room| {
+            room.put_slice(&[0xf0, 0x9f]);
+            room.remaining_mut()
+        });
+        assert_eq!(room, Some(2), "no more than the frame's own bytes fit");
+        assert_eq!(assembler.filled(2), Ok(None));
+        assert_eq!(assembler.push(&[0x98, 0x80]), Ok(Some(Message::from("😀"))));
+    }
+}

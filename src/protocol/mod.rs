@@ -1,0 +1,292 @@
+//! The protocol between two ends that are open, RFC 6455 §5.4, §5.5 and §7: frames to messages and
+//! back. No I/O and no clock: bytes come in as arguments, what is to be done goes out as values.
+
+mod assembler;
+pub(crate) mod close;
+mod fragmenter;
+
+use bytes::BufMut;
+
+use self::assembler::Assembler;
+use self::close::Closing;
+pub(crate) use self::fragmenter::Fragments;
+use crate::codec::FrameCodec;
+use crate::config::Config;
+use crate::error::ProtocolError;
+use crate::frame::{ControlPayload, Header, Opcode};
+use crate::message::{CloseInfo, Message};
+
+/// The state of one connection.
+#[derive(Debug)]
+pub(crate) struct Protocol {
+    codec: FrameCodec,
+    assembler: Assembler,
+    closing: Closing,
+    /// The longest payload of a frame that is sent.
+    fragment_size: usize,
+}
+
+/// What the peer's bytes came to.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Event<'a> {
+    Message(Message),
+    /// A Ping, which is to be answered with the same payload (RFC 6455 §5.5.2).
+    Ping(&'a [u8]),
+    Pong(&'a [u8]),
+    /// The peer's Close frame, and the body of the Close frame that is to answer it, if any.
+    Close(Option<ControlPayload>),
+}
+
+impl Protocol {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            codec: FrameCodec::new().max_frame_size(config.max_frame_size),
+            assembler: Assembler::new(config.max_message_size),
+            closing: Closing::default(),
+            fragment_size: config.fragment_size.unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Takes bytes from the beginning of `input`: how many, and what they came to.
+    ///
+    /// Without an event more bytes are needed; what was not taken is then shorter than a control
+    /// frame and must come again. An error is final: [`fail`](Self::fail) follows.
+    #[inline]
+    pub(crate) fn receive<'a>(
+        &mut self,
+        input: &'a [u8],
+    ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
+        if self.assembler.left().is_none() {
+            let Some((header, used)) = self.codec.header(input)? else {
+                return Ok((0, None));
+            };
+            let rest = &input[used..];
+            if header.len <= rest.len() as u64 {
+                #[expect(clippy::cast_possible_truncation, reason = "the payload is in memory")]
+                let len = header.len as usize;
+                let is_message =
+                    header.fin && matches!(header.opcode, Opcode::Text | Opcode::Binary);
+                if is_message && self.assembler.is_idle() {
+                    let message = self.assembler.whole(&header, &rest[..len])?;
+                    return Ok((used + len, Some(Event::Message(message))));
+                }
+                if header.opcode.is_control() {
+                    let event = self.control(header.opcode, &rest[..len])?;
+                    return Ok((used + len, Some(event)));
+                }
+            }
+        }
+        self.receive_fragments(input)
+    }
+
+    /// What is no whole message and no whole control frame at the beginning of `input`.
+    fn receive_fragments<'a>(
+        &mut self,
+        input: &'a [u8],
+    ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
+        let mut taken = 0;
+        loop {
+            let left = if let Some(left) = self.assembler.left() {
+                left
+            } else {
+                let Some((header, used)) = self.codec.header(&input[taken..])? else {
+                    return Ok((taken, None));
+                };
+                if header.opcode.is_control() {
+                    return self.control_among_fragments(&header, input, taken, used);
+                }
+                self.assembler.begin(&header)?;
+                taken += used;
+                header.len.try_into().unwrap_or(usize::MAX)
+            };
+            let rest = &input[taken..];
+            let take = left.min(rest.len());
+            taken += take;
+            if let Some(message) = self.assembler.push(&rest[..take])? {
+                return Ok((taken, Some(Event::Message(message))));
+            }
+            if taken == input.len() {
+                return Ok((taken, None));
+            }
+        }
+    }
+
+    fn control_among_fragments<'a>(
+        &mut self,
+        header: &Header,
+        input: &'a [u8],
+        taken: usize,
+        used: usize,
+    ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
+        let start = taken + used;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a control frame has at most 125 bytes"
+        )]
+        let end = start + header.len as usize;
+        match input.get(start..end) {
+            Some(payload) => Ok((end, Some(self.control(header.opcode, payload)?))),
+            None => Ok((taken, None)),
+        }
+    }
+
+    fn control<'a>(
+        &mut self,
+        opcode: Opcode,
+        payload: &'a [u8],
+    ) -> Result<Event<'a>, ProtocolError> {
+        match opcode {
+            Opcode::Ping => Ok(Event::Ping(payload)),
+            Opcode::Pong => Ok(Event::Pong(payload)),
+            _ => {
+                let reply = self.closing.receive(payload)?;
+                self.assembler.discard();
+                Ok(Event::Close(reply))
+            }
+        }
+    }
+
+    /// How many bytes of a data frame's payload are still to come.
+    pub(crate) fn payload_left(&self) -> Option<usize> {
+        self.assembler.left()
+    }
+
+    /// Lends the memory that the rest of the current data frame belongs in, so that it can be read
+    /// there without a copy; [`filled`](Self::filled) follows. `None` between frames.
+    pub(crate) fn with_room<R>(&mut self, fill: impl FnOnce(&mut dyn BufMut) -> R) -> Option<R> {
+        self.assembler.with_room(fill)
+    }
+
+    /// `count` bytes were put into the room: the message that they complete, if any.
+    pub(crate) fn filled(&mut self, count: usize) -> Result<Option<Message>, ProtocolError> {
+        self.assembler.filled(count)
+    }
+
+    /// Nothing has come for now: memory that only waits for the next message is given back.
+    pub(crate) fn idle(&mut self) {
+        if self.assembler.is_idle() {
+            self.assembler.release();
+        }
+    }
+
+    /// The frames of a message to send. Whether one may be sent, [`is_open`](Self::is_open) says.
+    #[inline]
+    pub(crate) fn fragments(&self, opcode: Opcode, len: usize) -> Fragments {
+        Fragments::new(opcode, len, self.fragment_size)
+    }
+
+    /// Whether messages may be sent (RFC 6455 §6.1).
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.closing.is_open()
+    }
+
+    /// How the connection ended; `None` while it has not.
+    pub(crate) fn close_info(&self) -> Option<&CloseInfo> {
+        self.closing.info()
+    }
+
+    /// A Close frame of our own is queued: from here on nothing else may be sent.
+    pub(crate) fn close_sent(&mut self) {
+        self.closing.sent();
+    }
+
+    /// Fails the connection (RFC 6455 §7.1.7): the body of the Close frame to send, if any.
+    pub(crate) fn fail(&mut self, error: &ProtocolError) -> Option<ControlPayload> {
+        self.assembler.discard();
+        self.closing.fail(error)
+    }
+
+    /// The transport is gone, or a deadline passed, before the closing handshake was complete.
+    /// Says whether that happened in the middle of a message.
+    pub(crate) fn lost(&mut self) -> bool {
+        let in_message = !self.assembler.is_idle();
+        self.assembler.discard();
+        self.closing.lost();
+        in_message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that `bytes` come to, when they arrive in the given pieces.
+    fn receive_in(pieces: &[&[u8]]) -> Result<Vec<String>, ProtocolError> {
+        let mut protocol = Protocol::new(&Config::default());
+        let mut held = Vec::new();
+        let mut events = Vec::new();
+        for piece in pieces {
+            held.extend_from_slice(piece);
+            loop {
+                let (taken, event) = protocol.receive(&held)?;
+                let seen = event.map(|event| format!("{event:?}"));
+                held.drain(..taken);
+                match seen {
+                    Some(seen) => events.push(seen),
+                    None => break,
+                }
+            }
+        }
+        Ok(events)
+    }
+
+    #[test]
+    fn any_cut_of_the_bytes_gives_the_same_events() {
+        let bytes: &[u8] = &[
+            0x81, 2, 0xc3, 0xa9, // text
+            0x02, 1, 7, // binary begins
+            0x89, 1, b'p', // ping between fragments
+            0x00, 0, // empty fragment
+            0x80, 2, 8, 9, // binary ends
+            0x8a, 0, // pong
+            0x88, 2, 0x03, 0xe8, // close
+        ];
+        let whole = receive_in(&[bytes]).unwrap();
+        assert_eq!(whole.len(), 5);
+        for first in 0..=bytes.len() {
+            for second in first..=bytes.len() {
+                let pieces = [&bytes[..first], &bytes[first..second], &bytes[second..]];
+                assert_eq!(
+                    receive_in(&pieces).unwrap(),
+                    whole,
+                    "cut at {first} and {second}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn bad_text_fails_before_its_frame_has_arrived() {
+        assert_eq!(
+            receive_in(&[&[0x81, 100, b'a', 0xff]]),
+            Err(ProtocolError::InvalidUtf8)
+        );
+    }
+
+    #[test]
+    fn a_control_frame_is_not_taken_before_it_is_whole() {
+        let mut protocol = Protocol::new(&Config::default());
+        assert_eq!(protocol.receive(&[0x89, 3, 1, 2]), Ok((0, None)));
+        assert_eq!(
+            protocol.receive(&[0x01, 1, b'a', 0x89, 3, 1]),
+            Ok((3, None))
+        );
+        assert_eq!(
+            protocol.receive(&[0x89, 1, 5]),
+            Ok((3, Some(Event::Ping(&[5]))))
+        );
+    }
+
+    #[test]
+    fn after_our_close_the_peers_is_not_answered() {
+        let mut protocol = Protocol::new(&Config::default());
+        protocol.close_sent();
+        assert!(!protocol.is_open());
+        assert_eq!(
+            protocol.receive(&[0x88, 0]),
+            Ok((2, Some(Event::Close(None))))
+        );
+        assert!(protocol.close_info().unwrap().clean);
+    }
+}

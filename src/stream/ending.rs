@@ -1,0 +1,123 @@
+//! The last steps of a connection: what is still written and awaited before the stream ends.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Sleep;
+
+use super::read_buffer::ReadBuffer;
+use super::write_queue::WriteQueue;
+use crate::error::Error;
+
+/// A connection on its way out. It ends when its steps are done, or when the time is up.
+pub(super) struct Ending {
+    steps: &'static [Step],
+    /// Not there when no step waits for the peer.
+    deadline: Option<Pin<Box<Sleep>>>,
+    /// What the stream gives last: the one error, or nothing after a clean close.
+    outcome: Option<Error>,
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    /// Write what is queued, our Close frame last.
+    Flush,
+    /// Read and discard until the peer ends the transport.
+    Drain,
+    /// End our side of the transport.
+    Shutdown,
+}
+
+/// The server closes the transport first (RFC 6455 §7.1.1).
+const CLEAN: &[Step] = &[Step::Flush, Step::Drain, Step::Shutdown];
+
+/// Our side ends at once, but reading goes on: to drop a socket with unread bytes in it would reset
+/// the connection, and the peer might never see our Close frame.
+const FAILED: &[Step] = &[Step::Flush, Step::Shutdown, Step::Drain];
+
+/// How long a peer that broke the rules may keep an error from its user.
+const FAILED_LINGER: Duration = Duration::from_millis(500);
+
+impl Ending {
+    /// Close frames have gone both ways, or the last is queued; the peer has until `deadline`.
+    pub(super) fn clean(deadline: Pin<Box<Sleep>>) -> Self {
+        Self {
+            steps: CLEAN,
+            deadline: Some(deadline),
+            outcome: None,
+        }
+    }
+
+    /// The connection is failed with `error` (RFC 6455 §7.1.7).
+    pub(super) fn failed(error: Error) -> Self {
+        let deadline = Some(Box::pin(tokio::time::sleep(FAILED_LINGER)));
+        Self {
+            steps: FAILED,
+            deadline,
+            outcome: Some(error),
+        }
+    }
+
+    /// The transport is of no more use.
+    pub(super) fn lost(error: Error) -> Self {
+        Self {
+            steps: &[],
+            deadline: None,
+            outcome: Some(error),
+        }
+    }
+
+    /// Goes as far as it can; `Ready` once, with what the stream gives last.
+    pub(super) fn poll<T: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut T,
+        read: &mut ReadBuffer,
+        queue: &mut WriteQueue,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Error>> {
+        while let Some((step, rest)) = self.steps.split_first() {
+            let done = match step {
+                Step::Flush => queue.poll_flush(io, cx),
+                Step::Drain => drain(io, read, cx),
+                Step::Shutdown => Pin::new(&mut *io).poll_shutdown(cx),
+            };
+            match done {
+                Poll::Ready(Ok(())) => self.steps = rest,
+                // A transport that is gone has nothing left to wait for.
+                Poll::Ready(Err(_)) => break,
+                Poll::Pending => {
+                    if let Some(deadline) = &mut self.deadline {
+                        ready!(deadline.as_mut().poll(cx));
+                    }
+                    break;
+                }
+            }
+        }
+        self.steps = &[];
+        queue.clear();
+        read.clear();
+        Poll::Ready(self.outcome.take())
+    }
+}
+
+fn drain<T: AsyncRead + Unpin>(
+    io: &mut T,
+    read: &mut ReadBuffer,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    for _ in 0..DRAINED_AT_ONCE {
+        read.consume(read.unread().len());
+        if ready!(read.poll_fill(io, cx))? == 0 {
+            return Poll::Ready(Ok(()));
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Reads between two looks at the deadline, and between two turns of other tasks.
+const DRAINED_AT_ONCE: usize = 16;

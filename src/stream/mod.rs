@@ -1,0 +1,423 @@
+//! The async face of a connection: polls and wakers, nothing else.
+
+mod ending;
+mod observer;
+mod pool;
+mod read_buffer;
+mod sending;
+mod stats;
+mod traits;
+mod wakers;
+mod write_queue;
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Sleep;
+use tokio_util::io::poll_read_buf;
+
+use self::ending::Ending;
+pub use self::observer::ControlFrame;
+pub(crate) use self::observer::Observer;
+use self::read_buffer::ReadBuffer;
+pub use self::stats::{Stats, Traffic};
+use self::wakers::{Role, Wakers};
+use self::write_queue::WriteQueue;
+use crate::config::Config;
+use crate::connect::Transport;
+use crate::error::{Error, ErrorKind, Phase, ProtocolError};
+use crate::frame::{ControlPayload, Opcode};
+use crate::handshake::Handshake;
+use crate::message::{CloseInfo, Message};
+use crate::protocol::{Event, Protocol};
+
+/// An open WebSocket connection: a `Stream` of messages and a `Sink` for them.
+///
+/// Pings are answered, fragments are joined and the closing handshake is carried out inside, by
+/// whichever method is being polled; reading alone is enough to keep a connection alive.
+///
+/// The stream ends with `None` after a clean close. Anything else ends it with one `Err`, then
+/// `None`; [`close_info`](Self::close_info) says how it ended.
+///
+/// Dropping the stream drops the transport, without a closing handshake; to end in good order, call
+/// [`close`](Self::close).
+///
+/// ```
+/// # async fn example() -> Result<(), longwire::Error> {
+/// let mut ws = longwire::connect("wss://example.com/feed").await?;
+/// ws.send("subscribe").await?;
+/// while let Some(message) = ws.next().await {
+///     println!("{}", message?);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct WsStream<T = Transport> {
+    io: T,
+    read: ReadBuffer,
+    protocol: Protocol,
+    queue: WriteQueue,
+    /// The payload of the newest Ping that has no Pong in the queue yet.
+    pong_due: Option<ControlPayload>,
+    /// Why nothing more can be written, until the reader gives it as the end.
+    write_error: Option<io::Error>,
+    state: State,
+    wakers: Wakers,
+    /// Messages given since the reader last had to wait.
+    streak: u16,
+    stats: Stats,
+    write_high_water: usize,
+    close_timeout: Duration,
+    observer: Option<Observer>,
+    handshake: Handshake,
+}
+
+enum State {
+    /// Messages go both ways.
+    Open,
+    /// Our Close frame is queued; the peer's has until the deadline to come.
+    Closing(Pin<Box<Sleep>>),
+    /// No more messages come.
+    Ending(Box<Ending>),
+    /// Everything has been said.
+    Ended,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
+    /// A stream over a transport on which somebody else has done the opening handshake.
+    ///
+    /// `read_already` is what was read from the transport behind the response; it is the beginning
+    /// of the first frame.
+    ///
+    /// A setting of `config` that cannot work ends the stream with one error of kind `Config`.
+    ///
+    /// ```
+    /// use longwire::{Config, WsStream};
+    ///
+    /// # async fn example(upgraded: tokio::net::TcpStream) {
+    /// let ws = WsStream::from_upgraded(upgraded, bytes::Bytes::new(), Config::default());
+    /// # }
+    /// ```
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a caller has no more use for it"
+    )]
+    pub fn from_upgraded(io: T, read_already: Bytes, config: Config) -> Self {
+        Self::opened(io, read_already, &config, Handshake::default(), None)
+    }
+
+    pub(crate) fn opened(
+        io: T,
+        read_already: Bytes,
+        config: &Config,
+        handshake: Handshake,
+        observer: Option<Observer>,
+    ) -> Self {
+        let state = match config.check() {
+            Ok(()) => State::Open,
+            Err(error) => State::Ending(Box::new(Ending::lost(error))),
+        };
+        Self {
+            io,
+            read: ReadBuffer::new(read_already),
+            protocol: Protocol::new(config),
+            queue: WriteQueue::default(),
+            pong_due: None,
+            write_error: None,
+            state,
+            wakers: Wakers::default(),
+            streak: 0,
+            stats: Stats::default(),
+            write_high_water: config.write_high_water,
+            close_timeout: config.close_timeout,
+            observer,
+            handshake,
+        }
+    }
+
+    /// The next message; `None` once the connection has ended.
+    ///
+    /// # Errors
+    ///
+    /// One error, if the connection does not end by a clean close: kind `Reset` when it ends without
+    /// a Close frame, `Protocol`, `Utf8` or `TooLarge` when the server breaks the rules (it is told
+    /// so by a Close frame first), `Timeout` when it does not answer a Close frame of ours.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: nothing is lost when the future is dropped. The next call goes on where it stopped.
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
+        poll_fn(|cx| self.poll_message(Role::Reader, cx)).await
+    }
+
+    #[inline]
+    fn poll_message(
+        &mut self,
+        role: Role,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        if self.streak >= STREAK {
+            self.streak = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let polled = self.poll_receive(role, cx);
+        self.streak = if polled.is_ready() {
+            self.streak + 1
+        } else {
+            0
+        };
+        polled
+    }
+
+    fn poll_receive(
+        &mut self,
+        role: Role,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        for _ in 0..TURN {
+            if !matches!(self.state, State::Open | State::Closing(_)) {
+                return self.poll_end(role, cx).map(|error| error.map(Err));
+            }
+            match self.protocol.receive(self.read.unread()) {
+                Ok((taken, Some(Event::Message(message)))) => {
+                    self.read.consume(taken);
+                    self.stats.received.message(message.len());
+                    return Poll::Ready(Some(Ok(message)));
+                }
+                Ok((taken, None)) => {
+                    self.read.consume(taken);
+                    if let Some(message) = ready!(self.poll_fill(role, cx)) {
+                        self.stats.received.message(message.len());
+                        return Poll::Ready(Some(Ok(message)));
+                    }
+                }
+                Ok((taken, Some(Event::Ping(payload)))) => {
+                    self.stats.received.pings += 1;
+                    self.observe(ControlFrame::Ping(payload));
+                    self.pong_due = Some(ControlPayload::new(payload));
+                    self.read.consume(taken);
+                    // A socket that takes nothing just now keeps the Pong waiting, not the reader;
+                    // one that failed shows it when there is nothing left to read.
+                    let _ = self.poll_out(role, cx);
+                }
+                Ok((taken, Some(Event::Pong(payload)))) => {
+                    self.stats.received.pongs += 1;
+                    self.observe(ControlFrame::Pong(payload));
+                    self.read.consume(taken);
+                }
+                Ok((taken, Some(Event::Close(reply)))) => {
+                    self.read.consume(taken);
+                    self.close_received(reply, role);
+                }
+                Err(error) => self.fail(&error, role),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Brings more bytes, and the message if they were read right into their place and completed it.
+    fn poll_fill(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        // Whoever waits for the peer leaves nothing unsent behind.
+        let _ = self.poll_out(role, cx);
+        let cx = &mut Context::from_waker(self.wakers.register(role, cx.waker()));
+        if let State::Closing(deadline) = &mut self.state {
+            if deadline.as_mut().poll(cx).is_ready() {
+                self.close_timed_out();
+                return Poll::Ready(None);
+            }
+        }
+        let in_place = self
+            .protocol
+            .payload_left()
+            .is_some_and(|left| left >= IN_PLACE);
+        let polled = if in_place {
+            self.read.clear();
+            let io = Pin::new(&mut self.io);
+            self.protocol
+                .with_room(|mut room| poll_read_buf(io, cx, &mut room))
+        } else {
+            None
+        };
+        let polled = polled.unwrap_or_else(|| self.read.poll_fill(&mut self.io, cx));
+        match polled {
+            Poll::Ready(Ok(0)) => self.lost(None, role),
+            Poll::Ready(Ok(count)) if in_place => match self.protocol.filled(count) {
+                Ok(message) => return Poll::Ready(message),
+                Err(error) => self.fail(&error, role),
+            },
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) => self.lost(Some(error), role),
+            Poll::Pending => {
+                self.protocol.idle();
+                let Some(error) = self.write_error.take() else {
+                    return Poll::Pending;
+                };
+                self.lost(Some(error), role);
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    /// Sends what is queued and the Pong that is due.
+    fn poll_out(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if !self.queue.holds_pong() {
+                if let Some(payload) = self.pong_due.take() {
+                    self.queue.push_pong(payload.as_slice());
+                    self.stats.sent.pongs += 1;
+                }
+            }
+            if self.queue.is_clean() {
+                return Poll::Ready(Ok(()));
+            }
+            let before = self.queue.len();
+            let cx = &mut Context::from_waker(self.wakers.register(role, cx.waker()));
+            let polled = self.queue.poll_flush(&mut self.io, cx);
+            if self.queue.len() < before {
+                self.wakers.wake_other(role);
+            }
+            if let Err(error) = ready!(polled) {
+                self.queue.clear();
+                self.pong_due = None;
+                let copy = io::Error::new(error.kind(), error.to_string());
+                self.write_error.get_or_insert(copy);
+                return Poll::Ready(Err(error));
+            }
+        }
+    }
+
+    /// The end: the error that says why, once.
+    fn poll_end(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        let State::Ending(ending) = &mut self.state else {
+            return Poll::Ready(None);
+        };
+        let cx = &mut Context::from_waker(self.wakers.register(role, cx.waker()));
+        let outcome = ready!(ending.poll(&mut self.io, &mut self.read, &mut self.queue, cx));
+        self.state = State::Ended;
+        self.wakers.wake_other(role);
+        Poll::Ready(outcome)
+    }
+
+    fn close_received(&mut self, reply: Option<ControlPayload>, role: Role) {
+        if let Some(info) = self.protocol.close_info() {
+            self.observe(ControlFrame::Close(info));
+        }
+        if let Some(body) = reply {
+            self.queue.push(Opcode::Close, true, body.as_slice());
+        }
+        let deadline = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Closing(deadline) => deadline,
+            _ => Box::pin(tokio::time::sleep(self.close_timeout)),
+        };
+        self.end(Ending::clean(deadline), role);
+    }
+
+    /// Fails the connection (RFC 6455 §7.1.7).
+    fn fail(&mut self, error: &ProtocolError, role: Role) {
+        if let Some(body) = self.protocol.fail(error) {
+            self.queue.push(Opcode::Close, true, body.as_slice());
+        }
+        let error = self.error_at_end(Error::from(error.clone()).with_phase(self.phase()));
+        self.end(Ending::failed(error), role);
+    }
+
+    /// The transport ended, or failed with `error`.
+    fn lost(&mut self, error: Option<io::Error>, role: Role) {
+        let in_message = self.protocol.lost();
+        let phase = self.phase();
+        let error = match error {
+            Some(error) => Error::transport(error, phase),
+            None if in_message => Error::new(
+                ErrorKind::Reset,
+                phase,
+                "the server ended the connection in the middle of a message, without a Close frame",
+            ),
+            None => Error::new(
+                ErrorKind::Reset,
+                phase,
+                "the server ended the connection without a Close frame",
+            ),
+        };
+        let error = self.error_at_end(error);
+        self.end(Ending::lost(error), role);
+    }
+
+    fn close_timed_out(&mut self) {
+        self.protocol.lost();
+        let message = format!(
+            "the server did not answer the Close frame within close_timeout, {:?}",
+            self.close_timeout
+        );
+        let error = Error::new(ErrorKind::Timeout, Phase::Closing, message);
+        let error = self.error_at_end(error);
+        self.end(Ending::lost(error), Role::Reader);
+    }
+
+    fn end(&mut self, ending: Ending, role: Role) {
+        self.pong_due = None;
+        self.state = State::Ending(Box::new(ending));
+        self.wakers.wake_other(role);
+    }
+
+    fn error_at_end(&self, error: Error) -> Error {
+        match self.protocol.close_info() {
+            Some(info) => error.with_close_info(info.clone()),
+            None => error,
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        if matches!(self.state, State::Open) {
+            Phase::Open
+        } else {
+            Phase::Closing
+        }
+    }
+
+    fn observe(&self, frame: ControlFrame<'_>) {
+        if let Some(observer) = &self.observer {
+            observer(frame);
+        }
+    }
+}
+
+impl<T> WsStream<T> {
+    /// What was agreed in the opening handshake: the response, the subprotocol, and the report of
+    /// how the connection came about.
+    pub fn handshake(&self) -> &Handshake {
+        &self.handshake
+    }
+
+    /// How the connection ended; `None` while it has not.
+    ///
+    /// It is known as soon as the server's Close frame is there or the connection has failed.
+    pub fn close_info(&self) -> Option<&CloseInfo> {
+        self.protocol.close_info()
+    }
+
+    /// The counters of this connection.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// The transport underneath, to look at; reading from it or writing to it breaks the connection.
+    pub fn get_ref(&self) -> &T {
+        &self.io
+    }
+}
+
+/// A message that is given without waiting counts; after this many the task lets others run.
+const STREAK: u16 = 128;
+
+/// Steps of one poll, such as reads that complete no message, before the task lets others run.
+const TURN: usize = 64;
+
+/// When this much of a frame is still to come, it is read right into the message's own buffer.
+const IN_PLACE: usize = 4 << 10;

@@ -1,0 +1,132 @@
+//! Bytes that were read and not yet taken.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::pool;
+
+/// Holds a buffer only while there are bytes in it.
+#[derive(Default)]
+pub(super) struct ReadBuffer {
+    /// Initialised memory; empty while nothing is held.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl ReadBuffer {
+    /// Begins with bytes that somebody else has read, such as those behind a 101 response.
+    pub(super) fn new(read_already: Bytes) -> Self {
+        let end = read_already.len();
+        Self {
+            buffer: read_already.into(),
+            start: 0,
+            end,
+        }
+    }
+
+    #[inline]
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    #[inline]
+    pub(super) fn consume(&mut self, count: usize) {
+        debug_assert!(count <= self.end - self.start);
+        self.start += count;
+    }
+
+    /// Reads once; `Ready(0)` is the end of the transport.
+    ///
+    /// The caller has taken all but a few bytes before: an unfinished header or control frame.
+    pub(super) fn poll_fill<T: AsyncRead + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.make_room();
+        let mut room = ReadBuf::new(&mut self.buffer[self.end..]);
+        let polled = Pin::new(io).poll_read(cx, &mut room);
+        let count = room.filled().len();
+        if polled.is_pending() {
+            self.park();
+        }
+        ready!(polled)?;
+        self.end += count;
+        Poll::Ready(Ok(count))
+    }
+
+    /// Drops everything and gives the memory back.
+    pub(super) fn clear(&mut self) {
+        pool::give(std::mem::take(&mut self.buffer));
+        (self.start, self.end) = (0, 0);
+    }
+
+    /// Puts what is unread at the beginning of a buffer of the pool.
+    fn make_room(&mut self) {
+        let unread = self.start..self.end;
+        debug_assert!(
+            unread.len() < pool::BUFFER_SIZE / 2,
+            "whole frames have been taken"
+        );
+        if self.buffer.len() == pool::BUFFER_SIZE {
+            self.buffer.copy_within(unread.clone(), 0);
+        } else {
+            let mut buffer = pool::take();
+            buffer[..unread.len()].copy_from_slice(self.unread());
+            self.buffer = buffer;
+        }
+        (self.start, self.end) = (0, unread.len());
+    }
+
+    /// Nothing can be read now: keeps the few unread bytes, and no buffer.
+    fn park(&mut self) {
+        let unread = self.unread().to_vec();
+        let end = unread.len();
+        pool::give(std::mem::replace(&mut self.buffer, unread));
+        (self.start, self.end) = (0, end);
+    }
+}
+
+impl Drop for ReadBuffer {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn fill(buffer: &mut ReadBuffer, io: &mut (impl AsyncRead + Unpin)) -> Poll<usize> {
+        buffer
+            .poll_fill(io, &mut Context::from_waker(Waker::noop()))
+            .map(Result::unwrap)
+    }
+
+    #[test]
+    fn unread_bytes_stay_in_front_of_what_is_read_next() {
+        let mut buffer = ReadBuffer::new(Bytes::from_static(b"xab"));
+        buffer.consume(1);
+        assert_eq!(fill(&mut buffer, &mut &b"cd"[..]), Poll::Ready(2));
+        assert_eq!(buffer.unread(), b"abcd");
+        buffer.consume(3);
+        assert_eq!(fill(&mut buffer, &mut &b"e"[..]), Poll::Ready(1));
+        assert_eq!(buffer.unread(), b"de");
+    }
+
+    #[test]
+    fn a_read_that_finds_nothing_leaves_no_buffer_behind() {
+        let (mut near, _far) = tokio::io::duplex(8);
+        let mut buffer = ReadBuffer::new(Bytes::from_static(b"ab"));
+        assert_eq!(fill(&mut buffer, &mut near), Poll::Pending);
+        assert_eq!(buffer.unread(), b"ab");
+        assert!(buffer.buffer.capacity() < 128);
+    }
+}

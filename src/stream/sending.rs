@@ -1,0 +1,337 @@
+//! Sending and closing: the methods of [`WsStream`] that write.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::wakers::Role;
+use super::{State, WsStream};
+use crate::close_code::CloseCode;
+use crate::error::{Error, ErrorKind, Phase};
+use crate::frame::{ControlPayload, MAX_CONTROL_PAYLOAD, Opcode};
+use crate::message::{CloseInfo, Message};
+use crate::protocol::close;
+
+impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
+    /// Sends one message, and returns when the transport has taken it.
+    ///
+    /// # Errors
+    ///
+    /// Kind `Closed` after the end of the connection or after a Close frame; `Reset` or `Io` when
+    /// the transport fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is ever sent in part. Dropped while the queue was above its high-water mark, the
+    /// message was not queued; dropped later, it is queued whole and leaves with the next call.
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Queues one message without waiting for it to be written; it leaves with the next
+    /// [`flush`](Self::flush), or when [`next`](Self::next) has to wait.
+    ///
+    /// Waits only while more than the high-water mark is queued (128 KiB by default).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waited, the message was not queued.
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        self.ready().await?;
+        self.queue_message(message.into());
+        Ok(())
+    }
+
+    /// Sends a text that stays the caller's: it is copied and masked in one pass, with no
+    /// allocation.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_text(&mut self, text: &str) -> Result<(), Error> {
+        self.feed_text(text).await?;
+        self.flush().await
+    }
+
+    /// Sends bytes that stay the caller's; see [`send_text`](Self::send_text).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.feed_binary(bytes).await?;
+        self.flush().await
+    }
+
+    /// Queues a text that stays the caller's; many of them leave in one write.
+    ///
+    /// ```
+    /// # async fn example(ws: &mut longwire::WsStream) -> Result<(), longwire::Error> {
+    /// for symbol in ["BTC", "ETH"] {
+    ///     ws.feed_text(&format!("subscribe {symbol}")).await?;
+    /// }
+    /// ws.flush().await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`feed`](Self::feed).
+    pub async fn feed_text(&mut self, text: &str) -> Result<(), Error> {
+        self.ready().await?;
+        self.queue_borrowed(Opcode::Text, text.as_bytes());
+        Ok(())
+    }
+
+    /// Queues bytes that stay the caller's; see [`feed_text`](Self::feed_text).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`feed`](Self::feed).
+    pub async fn feed_binary(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.ready().await?;
+        self.queue_borrowed(Opcode::Binary, bytes);
+        Ok(())
+    }
+
+    /// Waits until the transport has taken everything that is queued.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: what has not been written stays queued.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_flush_queue(cx)).await
+    }
+
+    /// Queues a Ping (RFC 6455 §5.5.2) of at most 125 bytes and begins to write it.
+    ///
+    /// Pongs are seen by an observer ([`Connect::on_control`](crate::Connect::on_control)).
+    ///
+    /// # Errors
+    ///
+    /// Kind `Config` when the payload is too long; otherwise as [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`feed`](Self::feed).
+    pub async fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), Error> {
+        let payload = payload.as_ref();
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            let message = format!(
+                "the payload of a Ping has {} bytes; at most {MAX_CONTROL_PAYLOAD} are allowed \
+                 (RFC 6455 §5.5)",
+                payload.len()
+            );
+            return Err(Error::new(ErrorKind::Config, Phase::Open, message));
+        }
+        self.ready().await?;
+        self.queue.push(Opcode::Ping, true, payload);
+        self.stats.sent.pings += 1;
+        self.begin_flush().await
+    }
+
+    /// Closes the connection in good order (RFC 6455 §7): sends a Close frame, discards what still
+    /// arrives, waits for the server's Close frame and for it to end the transport.
+    ///
+    /// It takes at most `close_timeout` (5 s by default). If the server has not answered by then,
+    /// or drops the connection, the result says so by `clean: false`.
+    ///
+    /// To go on receiving what still arrives, call [`start_close`](Self::start_close) instead.
+    ///
+    /// ```
+    /// # async fn example(mut ws: longwire::WsStream) -> Result<(), longwire::Error> {
+    /// let info = ws.close(longwire::CloseCode::NORMAL, "done").await?;
+    /// println!("{info}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Kind `Config` when the code may not be sent (RFC 6455 §7.4) or the reason is above 123
+    /// bytes, and nothing is sent; `Closed` when the connection had failed before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped after its first poll, the closing handshake has begun: `close` or `next` carries it
+    /// on, within the same deadline.
+    pub async fn close(
+        &mut self,
+        code: impl Into<CloseCode>,
+        reason: impl AsRef<str>,
+    ) -> Result<CloseInfo, Error> {
+        let body = close::write_body(code.into(), reason.as_ref())?;
+        poll_fn(|cx| self.poll_close_with(&body, cx)).await
+    }
+
+    /// Begins to close the connection: queues a Close frame and begins to write it, after which
+    /// nothing more can be sent.
+    ///
+    /// What still arrives is given by [`next`](Self::next), which carries the closing handshake on
+    /// and ends with an error of kind `Timeout` if the server does not answer within
+    /// `close_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Kind `Config` as [`close`](Self::close); `Closed` when the connection is closing or has
+    /// ended already.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped after its first poll, the Close frame is queued.
+    pub async fn start_close(
+        &mut self,
+        code: impl Into<CloseCode>,
+        reason: impl AsRef<str>,
+    ) -> Result<(), Error> {
+        let body = close::write_body(code.into(), reason.as_ref())?;
+        self.check_open()?;
+        self.begin_close(&body);
+        self.begin_flush().await
+    }
+
+    /// Waits until a message may be queued.
+    #[inline]
+    async fn ready(&mut self) -> Result<(), Error> {
+        if self.queue.len() <= self.write_high_water {
+            return self.check_open();
+        }
+        poll_fn(|cx| self.poll_ready_to_queue(cx)).await
+    }
+
+    pub(super) fn poll_ready_to_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.check_open()?;
+        if self.queue.len() > self.write_high_water {
+            let flushed = self.poll_out(Role::Writer, cx);
+            if self.queue.len() > self.write_high_water {
+                ready!(flushed).map_err(|error| Error::transport(error, self.phase()))?;
+            }
+            self.check_open()?;
+        }
+        self.wakers.forget(Role::Writer);
+        Poll::Ready(Ok(()))
+    }
+
+    pub(super) fn poll_flush_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.write_error.is_some() || matches!(self.state, State::Ended) {
+            return Poll::Ready(Err(self.closed()));
+        }
+        let flushed = ready!(self.poll_out(Role::Writer, cx));
+        self.wakers.forget(Role::Writer);
+        Poll::Ready(flushed.map_err(|error| Error::transport(error, self.phase())))
+    }
+
+    pub(super) fn queue_message(&mut self, message: Message) {
+        let opcode = if message.is_text() {
+            Opcode::Text
+        } else {
+            Opcode::Binary
+        };
+        if self.protocol.fragments(opcode, message.len()).is_single() {
+            self.stats.sent.message(message.len());
+            self.queue.push_owned(opcode, true, message.into_bytes());
+        } else {
+            self.queue_borrowed(opcode, message.as_bytes());
+        }
+    }
+
+    #[inline]
+    fn queue_borrowed(&mut self, opcode: Opcode, payload: &[u8]) {
+        self.stats.sent.message(payload.len());
+        for fragment in self.protocol.fragments(opcode, payload.len()) {
+            self.queue
+                .push(fragment.opcode, fragment.fin, &payload[fragment.range]);
+        }
+    }
+
+    pub(super) fn poll_close_with(
+        &mut self,
+        body: &ControlPayload,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<CloseInfo, Error>> {
+        if self.check_open().is_ok() {
+            self.begin_close(body);
+        } else if matches!(self.state, State::Ended) {
+            return Poll::Ready(match self.close_info() {
+                Some(info) if info.clean => Ok(info.clone()),
+                _ => Err(self.closed()),
+            });
+        }
+        // Messages are discarded, and an error only means that the end is not clean.
+        while ready!(self.poll_message(Role::Writer, cx)).is_some() {}
+        self.wakers.forget(Role::Writer);
+        Poll::Ready(self.close_info().cloned().ok_or_else(|| self.closed()))
+    }
+
+    fn begin_close(&mut self, body: &ControlPayload) {
+        self.queue.push(Opcode::Close, true, body.as_slice());
+        self.protocol.close_sent();
+        self.state = State::Closing(Box::pin(tokio::time::sleep(self.close_timeout)));
+        self.wakers.wake_other(Role::Writer);
+    }
+
+    /// Writes what the transport takes at once and waits for nothing.
+    async fn begin_flush(&mut self) -> Result<(), Error> {
+        let flushed = poll_fn(|cx| Poll::Ready(self.poll_flush_queue(cx))).await;
+        match flushed {
+            Poll::Ready(result) => result,
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        let open = matches!(self.state, State::Open)
+            && self.protocol.is_open()
+            && self.write_error.is_none();
+        if open { Ok(()) } else { Err(self.closed()) }
+    }
+
+    #[cold]
+    fn closed(&self) -> Error {
+        match self.close_info() {
+            Some(info) => Error::new(
+                ErrorKind::Closed,
+                self.phase(),
+                format!("the connection is closed to sending: {info}"),
+            )
+            .with_close_info(info.clone()),
+            None if matches!(self.state, State::Closing(_)) => Error::new(
+                ErrorKind::Closed,
+                Phase::Closing,
+                "a Close frame has been sent: nothing may follow it (RFC 6455 §5.5.1)",
+            ),
+            None => Error::new(
+                ErrorKind::Closed,
+                self.phase(),
+                "writing to the connection has failed before",
+            ),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Who is waiting for the socket.
+//!
+//! A socket remembers one waker for each direction. Reading also writes (Pongs, Close frames) and
+//! closing also reads, and the two halves of a split stream may live on two tasks; so whoever waits
+//! hands the socket a waker that wakes both.
+
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+/// On whose behalf the stream is polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Receives messages.
+    Reader,
+    /// Sends, flushes or closes.
+    Writer,
+}
+
+/// The last waker of each role.
+#[derive(Debug, Default)]
+pub(super) struct Wakers {
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    /// Wakes both; made when they are two tasks, dropped when either changes.
+    both: Option<Waker>,
+}
+
+impl Wakers {
+    /// Remembers who polls, and gives the waker that the socket and the timers are to get.
+    #[inline]
+    pub(super) fn register(&mut self, role: Role, waker: &Waker) -> &Waker {
+        let slot = match role {
+            Role::Reader => &mut self.reader,
+            Role::Writer => &mut self.writer,
+        };
+        if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *slot = Some(waker.clone());
+            self.both = None;
+        }
+        match (&self.reader, &self.writer) {
+            (Some(reader), Some(writer)) if !reader.will_wake(writer) => {
+                self.both.get_or_insert_with(|| {
+                    Arc::new(Both {
+                        reader: reader.clone(),
+                        writer: writer.clone(),
+                    })
+                    .into()
+                })
+            }
+            (Some(only), _) | (None, Some(only)) => only,
+            // Not reached: the slot of `role` has just been filled.
+            (None, None) => Waker::noop(),
+        }
+    }
+
+    /// `role` no longer waits.
+    #[inline]
+    pub(super) fn forget(&mut self, role: Role) {
+        let slot = match role {
+            Role::Reader => &mut self.reader,
+            Role::Writer => &mut self.writer,
+        };
+        if slot.is_some() {
+            *slot = None;
+            self.both = None;
+        }
+    }
+
+    /// `role` has changed something that the other may be waiting for.
+    #[inline]
+    pub(super) fn wake_other(&self, role: Role) {
+        if let (Some(reader), Some(writer)) = (&self.reader, &self.writer) {
+            if !reader.will_wake(writer) {
+                match role {
+                    Role::Reader => writer.wake_by_ref(),
+                    Role::Writer => reader.wake_by_ref(),
+                }
+            }
+        }
+    }
+}
+
+struct Both {
+    reader: Waker,
+    writer: Waker,
+}
+
+impl Wake for Both {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.reader.wake_by_ref();
+        self.writer.wake_by_ref();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn two_tasks_share_one_waker_and_one_task_keeps_its_own() {
+        let counts = [Arc::new(Count::default()), Arc::new(Count::default())];
+        let [reader, writer] = counts.clone().map(Waker::from);
+        let woken = || {
+            counts
+                .each_ref()
+                .map(|count| count.0.load(Ordering::Relaxed))
+        };
+
+        let mut wakers = Wakers::default();
+        assert!(wakers.register(Role::Reader, &reader).will_wake(&reader));
+        assert!(wakers.register(Role::Writer, &reader).will_wake(&reader));
+        wakers.wake_other(Role::Writer);
+        assert_eq!(woken(), [0, 0], "one task need not wake itself");
+
+        wakers.register(Role::Writer, &writer).wake_by_ref();
+        assert_eq!(woken(), [1, 1]);
+        wakers.register(Role::Reader, &reader).wake_by_ref();
+        assert_eq!(woken(), [2, 2]);
+        wakers.wake_other(Role::Reader);
+        assert_eq!(woken(), [2, 3]);
+
+        wakers.forget(Role::Writer);
+        assert!(wakers.register(Role::Reader, &reader).will_wake(&reader));
+    }
+}

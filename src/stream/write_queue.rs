@@ -1,0 +1,412 @@
+//! Frames on their way out: masked, in order, and never cut short by a dropped future.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::AsyncWrite;
+
+use super::pool;
+use crate::frame::{Header, MAX_HEADER, Opcode, mask};
+
+/// Holds frames until the transport takes them, and no memory once it has.
+///
+/// Small frames are copied and masked in one pass into one buffer, so that many of them leave in one
+/// write. A large payload that nobody else holds is masked where it is and written from there.
+#[derive(Default)]
+pub(super) struct WriteQueue {
+    /// What goes out before `tail`.
+    chunks: VecDeque<Chunk>,
+    /// The buffer that small frames are gathered in: initialised memory, or empty.
+    tail: Vec<u8>,
+    /// How much of `tail` is filled.
+    tail_end: usize,
+    /// How much of what is in front has been written.
+    written: usize,
+    /// Bytes that have not been written.
+    len: usize,
+    /// Bytes to be written up to the end of the last Pong; 0 when none is waiting.
+    until_pong: usize,
+    /// The transport took bytes that it has not been asked to flush.
+    unflushed: bool,
+}
+
+enum Chunk {
+    /// A gathering buffer that is full, and how much of it counts.
+    Gathered(Vec<u8>, usize),
+    /// A large payload.
+    Payload(BytesMut),
+}
+
+impl WriteQueue {
+    /// How many bytes wait to be written.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing to write and nothing to flush.
+    #[inline]
+    pub(super) fn is_clean(&self) -> bool {
+        self.len == 0 && !self.unflushed
+    }
+
+    /// Whether a Pong waits to be written.
+    pub(super) fn holds_pong(&self) -> bool {
+        self.until_pong > 0
+    }
+
+    /// Queues a Pong. The caller has seen that none is waiting.
+    pub(super) fn push_pong(&mut self, payload: &[u8]) {
+        self.push(Opcode::Pong, true, payload);
+        self.until_pong = self.len;
+    }
+
+    /// Queues a frame: copies its payload and masks it with a fresh key.
+    #[inline]
+    pub(super) fn push(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        let key = mask::new_key();
+        let mut head = [0; MAX_HEADER];
+        let used = header(opcode, fin, payload.len(), key).write(&mut head);
+        let room = self.gather(used + payload.len());
+        let (to_head, to_payload) = room.split_at_mut(used);
+        to_head.copy_from_slice(&head[..used]);
+        mask::copy(to_payload, payload, key);
+    }
+
+    /// Queues a frame whose payload is given away: a large one is not copied if it is unique.
+    pub(super) fn push_owned(&mut self, opcode: Opcode, fin: bool, payload: Bytes) {
+        if payload.len() < IN_PLACE {
+            return self.push(opcode, fin, &payload);
+        }
+        let mut payload = match payload.try_into_mut() {
+            Ok(payload) => payload,
+            Err(shared) => return self.push(opcode, fin, &shared),
+        };
+        let key = mask::new_key();
+        let mut head = [0; MAX_HEADER];
+        let used = header(opcode, fin, payload.len(), key).write(&mut head);
+        self.gather(used).copy_from_slice(&head[..used]);
+        mask::apply(&mut payload, key);
+        self.seal_tail();
+        self.len += payload.len();
+        self.chunks.push_back(Chunk::Payload(payload));
+    }
+
+    /// Writes until the queue is empty or the transport takes no more, then flushes.
+    pub(super) fn poll_flush<T: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.len > 0 {
+            let count = ready!(self.poll_write(io, cx))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unflushed = true;
+            self.advance(count);
+        }
+        if self.unflushed {
+            ready!(Pin::new(io).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Drops everything: the transport will take no more.
+    pub(super) fn clear(&mut self) {
+        pool::give(std::mem::take(&mut self.tail));
+        *self = Self::default();
+    }
+
+    fn poll_write<T: AsyncWrite + Unpin>(
+        &self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let io = Pin::new(io);
+        let Some(front) = self.chunks.front() else {
+            return io.poll_write(cx, &self.tail[self.written..self.tail_end]);
+        };
+        if !io.is_write_vectored() {
+            return io.poll_write(cx, &front.bytes()[self.written..]);
+        }
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let chunks = self.chunks.iter().map(Chunk::bytes);
+        let parts = chunks.chain([&self.tail[..self.tail_end]]);
+        let mut count = 0;
+        for (slice, part) in slices.iter_mut().zip(parts) {
+            *slice = IoSlice::new(part);
+            count += 1;
+        }
+        slices[0] = IoSlice::new(&front.bytes()[self.written..]);
+        io.poll_write_vectored(cx, &slices[..count])
+    }
+
+    /// The transport took `count` bytes.
+    fn advance(&mut self, count: usize) {
+        self.len = self.len.saturating_sub(count);
+        self.until_pong = self.until_pong.saturating_sub(count);
+        self.written += count;
+        while let Some(front) = self.chunks.front() {
+            let len = front.bytes().len();
+            if self.written < len {
+                return;
+            }
+            self.written -= len;
+            if let Some(Chunk::Gathered(buffer, _)) = self.chunks.pop_front() {
+                pool::give(buffer);
+            }
+        }
+        if self.len == 0 {
+            pool::give(std::mem::take(&mut self.tail));
+            self.chunks = VecDeque::new();
+            (self.tail_end, self.written) = (0, 0);
+        }
+    }
+
+    /// Room for `count` more bytes at the end of the queue, which count as queued from now on.
+    #[inline]
+    fn gather(&mut self, count: usize) -> &mut [u8] {
+        if self.tail.len() - self.tail_end < count {
+            self.next_tail(count);
+        }
+        let start = self.tail_end;
+        self.tail_end += count;
+        self.len += count;
+        &mut self.tail[start..self.tail_end]
+    }
+
+    /// A gathering buffer with room for `count` bytes.
+    fn next_tail(&mut self, count: usize) {
+        self.seal_tail();
+        let tail = if count <= pool::BUFFER_SIZE {
+            pool::take()
+        } else {
+            vec![0; count]
+        };
+        pool::give(std::mem::replace(&mut self.tail, tail));
+    }
+
+    /// What has been gathered goes before whatever comes next.
+    fn seal_tail(&mut self) {
+        if self.tail_end > 0 {
+            let buffer = std::mem::take(&mut self.tail);
+            self.chunks
+                .push_back(Chunk::Gathered(buffer, self.tail_end));
+            self.tail_end = 0;
+        }
+    }
+}
+
+impl Drop for WriteQueue {
+    fn drop(&mut self) {
+        pool::give(std::mem::take(&mut self.tail));
+    }
+}
+
+impl Chunk {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Gathered(buffer, end) => &buffer[..*end],
+            Self::Payload(payload) => payload,
+        }
+    }
+}
+
+#[inline]
+fn header(opcode: Opcode, fin: bool, len: usize, key: [u8; 4]) -> Header {
+    Header {
+        fin,
+        rsv: 0,
+        opcode,
+        mask: Some(key),
+        len: len as u64,
+    }
+}
+
+/// From here on a payload is masked where it is instead of copied: below, a second slice in a
+/// vectored write costs more than the copy.
+const IN_PLACE: usize = 16 << 10;
+
+/// Slices in one vectored write. More would be built on the stack at every write for nothing: small
+/// frames share a buffer, and large ones fill a socket's buffer with a few.
+const MAX_SLICES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes at most `step` bytes a write, and nothing once `room` is used up.
+    struct Sink {
+        taken: Vec<u8>,
+        step: usize,
+        room: usize,
+        vectored: bool,
+        writes: usize,
+    }
+
+    impl Sink {
+        fn new(step: usize, vectored: bool) -> Self {
+            Self {
+                taken: Vec::new(),
+                step,
+                room: usize::MAX,
+                vectored,
+                writes: 0,
+            }
+        }
+
+        /// The payloads of the frames that were taken, unmasked byte by byte.
+        fn payloads(&self) -> Vec<Vec<u8>> {
+            let mut rest = &self.taken[..];
+            let mut payloads = Vec::new();
+            while let Some((header, used)) = Header::parse(rest).unwrap() {
+                let end = used + usize::try_from(header.len).unwrap();
+                let key = header.mask.unwrap();
+                let masked = rest[used..end].iter().zip(key.iter().cycle());
+                payloads.push(masked.map(|(byte, key)| byte ^ key).collect());
+                rest = &rest[end..];
+            }
+            assert!(rest.is_empty());
+            payloads
+        }
+    }
+
+    impl AsyncWrite for Sink {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.writes += 1;
+            let count = self.step.min(self.room);
+            if count == 0 {
+                return Poll::Pending;
+            }
+            let bytes: Vec<u8> = slices
+                .iter()
+                .flat_map(|slice| slice.iter().copied())
+                .collect();
+            let count = count.min(bytes.len());
+            self.room -= count;
+            self.taken.extend_from_slice(&bytes[..count]);
+            Poll::Ready(Ok(count))
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            self.vectored
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn flush(queue: &mut WriteQueue, sink: &mut Sink) -> bool {
+        let polled = queue.poll_flush(sink, &mut Context::from_waker(Waker::noop()));
+        matches!(polled, Poll::Ready(Ok(())))
+    }
+
+    #[test]
+    fn frames_leave_whole_and_in_order_however_the_transport_takes_them() {
+        let large: Vec<u8> = (0..100_000_u32).map(|at| at.to_le_bytes()[1]).collect();
+        let shared = Bytes::from(large.clone());
+        for (step, vectored) in [(1, false), (7, true), (50_000, true), (usize::MAX, true)] {
+            let mut queue = WriteQueue::default();
+            let mut expected = Vec::new();
+            for at in 0..3 {
+                queue.push(Opcode::Text, true, b"small");
+                queue.push(Opcode::Binary, true, &large);
+                queue.push_owned(Opcode::Binary, true, large.clone().into());
+                queue.push_owned(Opcode::Binary, true, shared.clone());
+                queue.push(Opcode::Text, true, &[at; 60_000]);
+                expected.extend([
+                    b"small".to_vec(),
+                    large.clone(),
+                    large.clone(),
+                    large.clone(),
+                ]);
+                expected.push(vec![at; 60_000]);
+            }
+            let mut sink = Sink::new(step, vectored);
+            assert!(flush(&mut queue, &mut sink));
+            assert!(sink.payloads() == expected, "in steps of {step}");
+            assert_eq!(shared, large, "what others hold is not masked in place");
+            assert!(queue.is_clean() && queue.tail.is_empty() && queue.chunks.is_empty());
+        }
+    }
+
+    #[test]
+    fn many_small_frames_leave_in_one_write() {
+        let mut queue = WriteQueue::default();
+        for _ in 0..64 {
+            queue.push(Opcode::Text, true, &[b'x'; 150]);
+        }
+        let mut sink = Sink::new(usize::MAX, true);
+        assert!(flush(&mut queue, &mut sink));
+        assert_eq!((sink.payloads().len(), sink.writes), (64, 1));
+    }
+
+    #[test]
+    fn a_pong_waits_until_its_last_byte_is_written() {
+        let mut queue = WriteQueue::default();
+        queue.push(Opcode::Text, true, b"first");
+        queue.push_pong(b"p");
+        queue.push(Opcode::Text, true, b"last");
+        let mut sink = Sink::new(usize::MAX, true);
+        sink.room = 11 + 6;
+        assert!(!flush(&mut queue, &mut sink));
+        assert!(queue.holds_pong());
+        sink.room = 1;
+        assert!(!flush(&mut queue, &mut sink));
+        assert!(!queue.holds_pong() && queue.len() == 10);
+    }
+
+    #[test]
+    fn a_transport_that_takes_nothing_is_an_error() {
+        struct Full;
+
+        impl AsyncWrite for Full {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+                _: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Poll::Ready(Ok(0))
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+        }
+
+        let mut queue = WriteQueue::default();
+        queue.push(Opcode::Text, true, b"x");
+        let polled = queue.poll_flush(&mut Full, &mut Context::from_waker(Waker::noop()));
+        assert!(
+            matches!(polled, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::WriteZero)
+        );
+    }
+}
