@@ -1,3 +1,0 @@
-//! stub
-/// stub
-pub type Transport = tokio::net::TcpStream;

@@ -1,4 +1,0 @@
-//! stub
-/// stub
-#[derive(Debug, Default)]
-pub struct Handshake;
