@@ -111,35 +111,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         Self::opened(io, read_already, &config, Handshake::default(), None)
     }
 
-    pub(crate) fn opened(
-        io: T,
-        read_already: Bytes,
-        config: &Config,
-        handshake: Handshake,
-        observer: Option<Observer>,
-    ) -> Self {
-        let state = match config.check() {
-            Ok(()) => State::Open,
-            Err(error) => State::Ending(Box::new(Ending::lost(error))),
-        };
-        Self {
-            io,
-            read: ReadBuffer::new(read_already),
-            protocol: Protocol::new(config),
-            queue: WriteQueue::default(),
-            pong_due: None,
-            write_error: None,
-            state,
-            wakers: Wakers::default(),
-            streak: 0,
-            stats: Stats::default(),
-            write_high_water: config.write_high_water,
-            close_timeout: config.close_timeout,
-            observer,
-            handshake,
-        }
-    }
-
     /// The next message; `None` once the connection has ended.
     ///
     /// # Errors
@@ -389,6 +360,35 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 }
 
 impl<T> WsStream<T> {
+    pub(crate) fn opened(
+        io: T,
+        read_already: Bytes,
+        config: &Config,
+        handshake: Handshake,
+        observer: Option<Observer>,
+    ) -> Self {
+        let state = match config.check() {
+            Ok(()) => State::Open,
+            Err(error) => State::Ending(Box::new(Ending::lost(error))),
+        };
+        Self {
+            io,
+            read: ReadBuffer::new(read_already),
+            protocol: Protocol::new(config),
+            queue: WriteQueue::default(),
+            pong_due: None,
+            write_error: None,
+            state,
+            wakers: Wakers::default(),
+            streak: 0,
+            stats: Stats::default(),
+            write_high_water: config.write_high_water,
+            close_timeout: config.close_timeout,
+            observer,
+            handshake,
+        }
+    }
+
     /// What was agreed in the opening handshake: the response, the subprotocol, and the report of
     /// how the connection came about.
     pub fn handshake(&self) -> &Handshake {

@@ -1,0 +1,356 @@
+//! What a user meets first: `connect`, its options, and clients that share them.
+
+mod options;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "__tls")]
+mod tls;
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use self::options::{Options, shared_setters};
+use crate::config::Config;
+use crate::connect::tls::Connector;
+use crate::connect::{self, IntoUrl, Opened, Plan, Resolve, SystemResolver, Transport};
+use crate::error::Error;
+use crate::handshake::Offer;
+use crate::stream::{ControlFrame, Observer, WsStream};
+
+/// Connects to a `ws://` or `wss://` URL.
+///
+/// What it returns is awaited, with or without options in between. A program's connections made in
+/// this way share one [`Client`] with the default settings.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), longwire::Error> {
+/// let mut ws = longwire::connect("wss://example.com/feed").await?;
+/// ws.send("subscribe").await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// To do it on a task of its own:
+///
+/// ```no_run
+/// # async fn example() {
+/// let task = tokio::spawn(longwire::connect("wss://example.com/feed").into_future());
+/// # }
+/// ```
+///
+/// RFC 6455 §4.1 wants a client to have only one connection in the CONNECTING state for each
+/// address; as client libraries do, this one leaves that to the caller.
+pub fn connect(url: impl IntoUrl) -> Connect {
+    static SHARED: OnceLock<Client> = OnceLock::new();
+    SHARED.get_or_init(Client::default).connect(url)
+}
+
+/// Settings that many connections share: TLS with its session cache, the resolver, defaults.
+///
+/// Cheap to clone; the clones are one and the same.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), longwire::Error> {
+/// use std::time::Duration;
+///
+/// let client = longwire::Client::builder()
+///     .timeout(Duration::from_secs(3))
+///     .header("user-agent", "ticker/1.0")
+///     .build();
+/// let trades = client.connect("wss://example.com/trades").await?;
+/// let books = client.connect("wss://example.com/books").bearer("token").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct Client(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    options: Options,
+    /// Made when the first connection needs it: reading the roots costs more than dialling.
+    tls: OnceLock<Connector>,
+}
+
+impl Client {
+    /// Starts from the defaults.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// Connects to a `ws://` or `wss://` URL, like [`connect()`], with the settings of this client.
+    pub fn connect(&self, url: impl IntoUrl) -> Connect {
+        let mut options = self.0.options.for_one_connection();
+        let target = url.into_destination().map(|destination| {
+            options.headers = destination.headers;
+            destination.target
+        });
+        Connect {
+            client: self.clone(),
+            target,
+            options,
+            observer: None,
+            way: Dial(()),
+        }
+    }
+
+    /// The connector that all connections of this client share.
+    fn connector(&self) -> Result<Connector, Error> {
+        if let Some(connector) = self.0.tls.get() {
+            return Ok(connector.clone());
+        }
+        let connector = connect::tls::connector(self.0.options.tls.as_ref())?;
+        // Of two that come here at once, both go on with the one that is kept.
+        Ok(self.0.tls.get_or_init(|| connector).clone())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("options", &self.0.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a [`Client`].
+///
+/// A setting that cannot be used is reported by each connection of the client, when it is awaited.
+#[derive(Debug, Clone, Default)]
+pub struct ClientBuilder {
+    options: Options,
+}
+
+impl ClientBuilder {
+    shared_setters!();
+
+    /// The client with these settings.
+    pub fn build(self) -> Client {
+        Client(Arc::new(Shared {
+            options: self.options,
+            tls: OnceLock::new(),
+        }))
+    }
+}
+
+/// A connection that is about to be made: options first, then `.await`.
+///
+/// Whatever cannot be used, the URL or an option, is reported when it is awaited: an error of kind
+/// [`Url`](crate::ErrorKind::Url) or [`Config`](crate::ErrorKind::Config) whose text names it.
+///
+/// # Errors
+///
+/// When awaited: an [`Error`] whose kind says who is to blame, whose phase says what was under way,
+/// and whose [`report`](Error::report) has every address that was tried.
+///
+/// # Panics
+///
+/// When awaited: on a tokio runtime without the time and I/O drivers, as tokio does.
+///
+/// # Cancel safety
+///
+/// If the future is dropped, the attempt is abandoned and the socket is closed; nothing is left
+/// behind, save a look-up of the [`SystemResolver`](crate::SystemResolver) that cannot be cut short.
+#[must_use = "nothing happens before it is awaited"]
+pub struct Connect<D = Dial> {
+    client: Client,
+    target: Result<connect::Target, Error>,
+    options: Options,
+    observer: Option<Observer>,
+    way: D,
+}
+
+/// What a [`Connect`] does by default: it dials.
+#[derive(Debug)]
+pub struct Dial(());
+
+/// What a [`Connect`] does after [`Connect::over`]: it uses the caller's stream.
+#[derive(Debug)]
+pub struct Over<S>(S);
+
+impl Connect {
+    /// Does the opening handshake on a stream that the caller has opened: a Unix socket, a tunnel,
+    /// TLS of one's own, a pipe in a test.
+    ///
+    /// Nothing is dialled and no TLS is done, also if the URL begins with `wss://`; the URL gives
+    /// the `Host` field and the resource. TLS settings or a resolver beside it are an error of kind
+    /// [`Config`](crate::ErrorKind::Config).
+    ///
+    /// ```no_run
+    /// # #[cfg(unix)]
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let socket = tokio::net::UnixStream::connect("/run/feed.sock").await?;
+    /// let ws = longwire::connect("ws://localhost/feed").over(socket).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn over<S>(self, stream: S) -> Connect<Over<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Connect {
+            client: self.client,
+            target: self.target,
+            options: self.options,
+            observer: self.observer,
+            way: Over(stream),
+        }
+    }
+}
+
+impl<D> Connect<D> {
+    shared_setters!();
+
+    /// Calls `observer` with each control frame that comes in, before it is acted upon: for logs
+    /// and measurements. Default: none.
+    ///
+    /// It is called by whoever polls the connection, and holds it up as long as it runs.
+    pub fn on_control(
+        mut self,
+        observer: impl Fn(ControlFrame<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Judges the URL and all settings, those of the client included.
+    fn prepare(self) -> Result<Prepared<D>, Error> {
+        let mut target = self.target?;
+        let defaults = &self.client.0.options;
+        defaults.check()?;
+        self.options.check()?;
+
+        let mut headers = defaults.headers.clone();
+        for name in self.options.headers.keys() {
+            headers.remove(name);
+        }
+        for (name, value) in &self.options.headers {
+            headers.append(name, value.clone());
+        }
+        if let Some(authorization) = target.authorization.take() {
+            headers
+                .entry(http::header::AUTHORIZATION)
+                .or_insert(authorization);
+        }
+        let offer = Offer {
+            host: target.host_field(),
+            resource: target.resource.clone(),
+            headers,
+            subprotocols: self.options.subprotocols.clone(),
+        };
+        offer.check().map_err(Error::config)?;
+        Ok(Prepared {
+            plan: Plan {
+                target,
+                offer,
+                limit: self.options.timeout,
+            },
+            client: self.client,
+            options: self.options,
+            observer: self.observer,
+            way: self.way,
+        })
+    }
+}
+
+/// A connection whose URL and settings are known to be good.
+struct Prepared<D> {
+    plan: Plan,
+    client: Client,
+    options: Options,
+    observer: Option<Observer>,
+    way: D,
+}
+
+impl IntoFuture for Connect {
+    type Output = Result<WsStream, Error>;
+    type IntoFuture = Connecting<WsStream>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Prepared {
+                plan,
+                client,
+                options,
+                observer,
+                ..
+            } = self.prepare()?;
+            // Settings of this connection alone are judged even where they are not needed.
+            let tls = match &options.tls {
+                Some(choice) => Some(connect::tls::connector(Some(choice))?),
+                None if plan.target.secure => Some(client.connector()?),
+                None => None,
+            };
+            let tls = tls.as_ref().filter(|_| plan.target.secure);
+            let shared = client.0.options.resolver.as_deref();
+            let resolver = options.resolver.as_deref().or(shared);
+            let resolver = resolver.unwrap_or(&SystemResolver as &dyn Resolve);
+            let opened = connect::dial(&plan, resolver, tls).await?;
+            Ok(open(opened, &options.config, observer))
+        })
+    }
+}
+
+impl<S> IntoFuture for Connect<Over<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Output = Result<WsStream<S>, Error>;
+    type IntoFuture = Connecting<WsStream<S>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let prepared = self.prepare()?;
+            let options = &prepared.options;
+            for (is_set, name) in [
+                (options.tls.is_some(), "TLS settings"),
+                (options.resolver.is_some(), "a resolver"),
+            ] {
+                if is_set {
+                    let message = format!("{name} cannot be used with over: it does not dial");
+                    return Err(Error::config(message));
+                }
+            }
+            let opened = connect::over(&prepared.plan, prepared.way.0).await?;
+            Ok(open(opened, &prepared.options.config, prepared.observer))
+        })
+    }
+}
+
+/// What a [`Connect`] turns into when it is awaited.
+pub type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
+
+/// The one place where `connect` and `stream` meet.
+fn open<S>(opened: Opened<S>, config: &Config, observer: Option<Observer>) -> WsStream<S> {
+    WsStream::opened(
+        opened.stream,
+        opened.read_already,
+        config,
+        opened.handshake,
+        observer,
+    )
+}
+
+/// Shows neither user name, password and query of the URL, nor the values of fields.
+impl<D> fmt::Debug for Connect<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("target", &self.target)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+const _: () = {
+    const fn is_send<T: Send>() {}
+    const fn is_send_sync<T: Send + Sync + 'static>() {}
+    is_send::<Connect>();
+    is_send::<Connect<Over<tokio::io::DuplexStream>>>();
+    is_send_sync::<Client>();
+    is_send_sync::<ClientBuilder>();
+    is_send_sync::<Transport>();
+};

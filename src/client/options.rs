@@ -1,0 +1,225 @@
+//! What can be said about connections, by a [`Client`](super::Client) for all of its own and by a
+//! [`Connect`](super::Connect) for one.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::config::Config;
+use crate::connect::Resolve;
+use crate::connect::tls::TlsChoice;
+use crate::error::Error;
+use crate::handshake::is_single;
+
+#[derive(Clone)]
+pub(super) struct Options {
+    pub(super) headers: HeaderMap,
+    pub(super) subprotocols: Vec<String>,
+    pub(super) timeout: Duration,
+    pub(super) config: Config,
+    pub(super) tls: Option<TlsChoice>,
+    pub(super) resolver: Option<Arc<dyn Resolve>>,
+    /// What is wrong with the first setting that is wrong.
+    complaint: Option<String>,
+}
+
+impl Options {
+    /// What one connection starts from: the client's choices, without those that it falls back to
+    /// only in the end.
+    pub(super) fn for_one_connection(&self) -> Self {
+        Self {
+            headers: HeaderMap::new(),
+            tls: None,
+            resolver: None,
+            ..self.clone()
+        }
+    }
+
+    /// Adds a field, or replaces it where there may be only one.
+    pub(super) fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
+        if is_single(&name) {
+            self.headers.insert(name, value);
+        } else {
+            self.headers.append(name, value);
+        }
+    }
+
+    pub(super) fn complain(&mut self, complaint: String) {
+        self.complaint.get_or_insert(complaint);
+    }
+
+    /// Judges everything that can be judged here.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if let Some(complaint) = &self.complaint {
+            return Err(Error::config(complaint.clone()));
+        }
+        if self.timeout.is_zero() {
+            return Err(Error::config(
+                "timeout is 0: nothing can be done in no time",
+            ));
+        }
+        self.config.check()
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            headers: HeaderMap::new(),
+            subprotocols: Vec::new(),
+            timeout: Duration::from_secs(10),
+            config: Config::default(),
+            tls: None,
+            resolver: None,
+            complaint: None,
+        }
+    }
+}
+
+/// Shows the names of the fields, not their values: they may be tokens.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("subprotocols", &self.subprotocols)
+            .field("timeout", &self.timeout)
+            .field("config", &self.config)
+            .field("tls", &self.tls)
+            .field("resolver", &self.resolver.is_some())
+            .field("complaint", &self.complaint)
+            .finish()
+    }
+}
+
+/// The setters that [`Client`](super::Client)'s builder and [`Connect`](super::Connect) share: both
+/// have a field `options`.
+macro_rules! shared_setters {
+    () => {
+        /// Sends a field with the request. A field that is set again is sent again, save
+        /// `Authorization`, `Origin` and `User-Agent`, which are replaced.
+        ///
+        /// `Host`, `Upgrade`, `Connection` and all that begin with `Sec-WebSocket-` belong to the
+        /// opening handshake and are refused, as are `Content-Length` and `Transfer-Encoding`. A
+        /// field set for one connection replaces those of the same name that its client has.
+        pub fn header<V>(mut self, name: impl AsRef<str>, value: V) -> Self
+        where
+            http::HeaderValue: TryFrom<V>,
+        {
+            let name = name.as_ref();
+            let quoted = name.escape_debug();
+            match (
+                name.parse::<http::HeaderName>(),
+                http::HeaderValue::try_from(value),
+            ) {
+                (Ok(name), Ok(value)) => self.options.add_header(name, value),
+                (Err(_), _) => self
+                    .options
+                    .complain(format!("header: \"{quoted}\" is not the name of a field")),
+                (_, Err(_)) => self.options.complain(format!(
+                    "header {quoted}: its value contains a character that may not stand there"
+                )),
+            }
+            self
+        }
+
+        /// Sends `Authorization: Bearer` with this token (RFC 6750 §2.1).
+        pub fn bearer(mut self, token: impl AsRef<str>) -> Self {
+            match crate::handshake::bearer(token.as_ref()) {
+                Ok(value) => self.options.add_header(http::header::AUTHORIZATION, value),
+                Err(why) => self.options.complain(format!("bearer: {why}")),
+            }
+            self
+        }
+
+        /// Sends `Authorization: Basic` with this user name and password (RFC 7617).
+        ///
+        /// It wins, as does any other `Authorization` that is set, over a user name and password
+        /// in the URL.
+        pub fn basic(mut self, user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
+            match crate::handshake::basic(user.as_ref(), password.as_ref()) {
+                Ok(value) => self.options.add_header(http::header::AUTHORIZATION, value),
+                Err(why) => self.options.complain(format!("basic: {why}")),
+            }
+            self
+        }
+
+        /// Sends `Origin`, as a browser does (RFC 6455 §10.2): for servers that check it.
+        /// Default: none.
+        pub fn origin(mut self, origin: impl AsRef<str>) -> Self {
+            match origin.as_ref().parse() {
+                Ok(value) => self.options.add_header(http::header::ORIGIN, value),
+                Err(_) => self.options.complain(
+                    "origin: it contains a character that may not stand there".to_owned(),
+                ),
+            }
+            self
+        }
+
+        /// Offers these subprotocols, in order of preference (RFC 6455 §1.9). Default: none.
+        ///
+        /// The server picks one of them or none:
+        /// [`Handshake::subprotocol`](crate::Handshake::subprotocol). If it names another one, the
+        /// opening handshake fails. Setting them again replaces them.
+        pub fn subprotocols<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+            let names = names.into_iter();
+            self.options.subprotocols = names.map(|name| name.as_ref().to_owned()).collect();
+            self
+        }
+
+        /// The deadline over everything from the host name to the end of the opening handshake.
+        /// Default: 10 s.
+        ///
+        /// When it passes, the error is of kind [`Timeout`](crate::ErrorKind::Timeout), and its
+        /// phase says what was under way. Less of it gives up on slow networks.
+        pub fn timeout(mut self, limit: std::time::Duration) -> Self {
+            self.options.timeout = limit;
+            self
+        }
+
+        /// Asks this resolver for the addresses of host names. Default:
+        /// [`SystemResolver`](crate::SystemResolver).
+        pub fn resolver(mut self, resolver: impl crate::Resolve + 'static) -> Self {
+            self.options.resolver = Some(std::sync::Arc::new(resolver));
+            self
+        }
+
+        /// The largest message that is accepted, in bytes; see
+        /// [`Config::max_message_size`](crate::Config::max_message_size). Default: 64 MiB.
+        pub fn max_message_size(mut self, bytes: usize) -> Self {
+            self.options.config = self.options.config.max_message_size(bytes);
+            self
+        }
+
+        /// The largest frame that is accepted, in bytes; see
+        /// [`Config::max_frame_size`](crate::Config::max_frame_size). Default: 64 MiB.
+        pub fn max_frame_size(mut self, bytes: usize) -> Self {
+            self.options.config = self.options.config.max_frame_size(bytes);
+            self
+        }
+
+        /// How many bytes may wait to be written before sending waits; see
+        /// [`Config::write_high_water`](crate::Config::write_high_water). Default: 128 KiB.
+        pub fn write_high_water(mut self, bytes: usize) -> Self {
+            self.options.config = self.options.config.write_high_water(bytes);
+            self
+        }
+
+        /// Sends messages in frames of at most this many bytes; see
+        /// [`Config::fragment_size`](crate::Config::fragment_size). Default: one frame a message.
+        pub fn fragment_size(mut self, bytes: usize) -> Self {
+            self.options.config = self.options.config.fragment_size(bytes);
+            self
+        }
+
+        /// How long the closing handshake may take; see
+        /// [`Config::close_timeout`](crate::Config::close_timeout). Default: 5 s.
+        pub fn close_timeout(mut self, limit: std::time::Duration) -> Self {
+            self.options.config = self.options.config.close_timeout(limit);
+            self
+        }
+    };
+}
+
+pub(super) use shared_setters;

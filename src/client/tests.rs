@@ -1,0 +1,196 @@
+//! Settings: what they send, and how they are judged.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Request, header};
+
+use super::*;
+use crate::error::ErrorKind;
+
+/// The request that is sent, with its lines sorted out of the way of the order of fields.
+fn fields(connect: Connect) -> Vec<String> {
+    let prepared = connect.prepare().unwrap();
+    let headers = &prepared.plan.offer.headers;
+    let mut fields: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    fields.sort();
+    fields
+}
+
+fn complaint<D>(connect: Connect<D>) -> Error {
+    match connect.prepare() {
+        Ok(_) => panic!("it was accepted"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn fields_are_taken_in_every_form_and_repeated() {
+    let connect = connect("ws://a")
+        .header("X-A", "1")
+        .header(String::from("x-a"), String::from("2"))
+        .header(
+            HeaderName::from_static("x-b"),
+            HeaderValue::from_static("3"),
+        )
+        .header(header::ACCEPT_LANGUAGE, "th")
+        .header("x-n", 4)
+        .header(header::USER_AGENT, "one")
+        .header("User-Agent", "two")
+        .origin("https://a.example");
+    assert_eq!(
+        fields(connect),
+        [
+            "accept-language: th",
+            "origin: https://a.example",
+            "user-agent: two",
+            "x-a: 1",
+            "x-a: 2",
+            "x-b: 3",
+            "x-n: 4"
+        ]
+    );
+}
+
+#[test]
+fn an_explicit_authorization_wins_over_the_urls() {
+    let url = "ws://user:password@a";
+    assert_eq!(
+        fields(connect(url)),
+        ["authorization: Basic dXNlcjpwYXNzd29yZA=="]
+    );
+    assert_eq!(
+        fields(connect(url).bearer("t")),
+        ["authorization: Bearer t"]
+    );
+    assert_eq!(
+        fields(connect(url).basic("a", "b")),
+        ["authorization: Basic YTpi"]
+    );
+    let last = connect(url).bearer("t").header("authorization", "Custom x");
+    assert_eq!(fields(last), ["authorization: Custom x"]);
+}
+
+#[test]
+fn a_connections_fields_replace_those_of_its_client() {
+    let client = Client::builder()
+        .header("x-a", "client")
+        .header("x-b", "client")
+        .subprotocols(["chat"])
+        .timeout(Duration::from_secs(3))
+        .max_message_size(1000)
+        .build();
+    let connect = client
+        .connect("ws://a")
+        .header("x-a", "1")
+        .header("x-a", "2");
+    assert_eq!(connect.options.timeout, Duration::from_secs(3));
+    assert_eq!(connect.options.config.max_message_size, 1000);
+    assert_eq!(connect.options.subprotocols, ["chat"]);
+    assert_eq!(fields(connect), ["x-a: 1", "x-a: 2", "x-b: client"]);
+}
+
+#[test]
+fn a_request_keeps_its_fields_and_may_not_bring_reserved_ones() {
+    let request = |name, value| Request::get("ws://a").header(name, value).body(()).unwrap();
+    assert_eq!(
+        fields(connect(request("x-a", "1")).header("x-a", "2")),
+        ["x-a: 1", "x-a: 2"]
+    );
+    for name in [
+        "Host",
+        "Upgrade",
+        "Connection",
+        "Sec-WebSocket-Key",
+        "Sec-WebSocket-Version",
+    ] {
+        let error = complaint(connect(request(name, "s3cret")));
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(
+            error.to_string().contains(&name.to_ascii_lowercase()),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_bad_setting_is_reported_by_name_and_without_its_value() {
+    for (connect, named) in [
+        (connect("ws://a").header("bad name", "s3cret"), "bad name"),
+        (connect("ws://a").header("", "s3cret"), "header"),
+        (connect("ws://a").header("x-a", "s3cret\r\nX: y"), "x-a"),
+        (connect("ws://a").header("x-a", "s3cret\0"), "x-a"),
+        (connect("ws://a").header("Host", "s3cret"), "host"),
+        (connect("ws://a").header("x\r\ny", "s3cret"), "x\\r\\ny"),
+        (connect("ws://a").bearer("s3cret\n"), "bearer"),
+        (connect("ws://a").basic("s3:cret", ""), "basic"),
+        (connect("ws://a").origin("s3cret\r\n"), "origin"),
+        (connect("ws://a").subprotocols(["a b"]), "subprotocols"),
+        (connect("ws://a").subprotocols(["a", "a"]), "subprotocols"),
+        (connect("ws://a").timeout(Duration::ZERO), "timeout"),
+        (connect("ws://a").fragment_size(0), "fragment_size"),
+        (
+            Client::builder().bearer("").build().connect("ws://a"),
+            "bearer",
+        ),
+        (
+            Client::builder().fragment_size(0).build().connect("ws://a"),
+            "fragment_size",
+        ),
+    ] {
+        let error = complaint(connect);
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        assert!(error.to_string().contains(named), "{error}");
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+    let error = complaint(connect("http://a").header("x-a", "\n"));
+    assert_eq!(error.kind(), ErrorKind::Url);
+}
+
+#[test]
+fn debug_shows_no_secrets() {
+    let connect = connect("ws://us3r:s3cret@a/?token=t0ken")
+        .bearer("t0ken")
+        .header("cookie", "s3cret");
+    let shown = format!(
+        "{connect:?} {:?}",
+        Client::builder().bearer("t0ken").build()
+    );
+    for secret in ["us3r", "s3cret", "t0ken"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(
+        shown.contains("cookie") && shown.contains("ws://a:80/"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn over_refuses_what_belongs_to_dialling() {
+    let pipe = || tokio::io::duplex(64).0;
+    let resolver = |_, _| async { Ok(Vec::new()) };
+    let error = connect("ws://a")
+        .resolver(resolver)
+        .over(pipe())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("resolver"), "{error}");
+
+    // What a client has for its other connections does not matter.
+    let client = Client::builder()
+        .resolver(resolver)
+        .timeout(Duration::from_millis(10))
+        .build();
+    let (near, _far) = tokio::io::duplex(4096);
+    let error = client.connect("ws://a").over(near).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn a_connection_can_be_made_on_a_task_of_its_own() {
+    let task = tokio::spawn(connect("ws://a#fragment").into_future());
+    assert_eq!(task.await.unwrap().unwrap_err().kind(), ErrorKind::Url);
+}

@@ -1,0 +1,75 @@
+//! The face of [`tls`](super::tls) in a build without TLS: `wss://` is refused before anything is
+//! dialled, and the types that stand for TLS have no values.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::{Progress, Target};
+use crate::error::Error;
+
+/// There is nothing to choose.
+#[derive(Debug, Clone)]
+pub(crate) enum TlsChoice {}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Connector(Infallible);
+
+#[derive(Debug)]
+pub(crate) struct TlsStream(Infallible);
+
+pub(crate) fn connector(_: Option<&TlsChoice>) -> Result<Connector, Error> {
+    Err(Error::config(
+        "this build of longwire has no TLS, so wss:// cannot be used: enable the feature \
+         rustls-ring or rustls-aws-lc-rs",
+    ))
+}
+
+impl Connector {
+    #[expect(clippy::unused_async, reason = "the face of the real one")]
+    pub(super) async fn handshake(
+        &self,
+        _: TcpStream,
+        _: &Target,
+        _: &mut Progress,
+    ) -> Result<TlsStream, Error> {
+        match self.0 {}
+    }
+}
+
+/// No error comes from TLS.
+pub(super) fn explain(_: &io::Error) -> Option<String> {
+    None
+}
+
+pub(super) fn tcp(stream: &TlsStream) -> &TcpStream {
+    match stream.0 {}
+}
+
+impl AsyncRead for TlsStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.0 {}
+    }
+}
+
+impl AsyncWrite for TlsStream {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        match self.0 {}
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.0 {}
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.0 {}
+    }
+}

@@ -1,0 +1,116 @@
+//! TLS by rustls: settings, the handshake, and its failures in words.
+
+mod explain;
+mod provider;
+mod settings;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::{TlsConnector, client};
+
+use super::target::Host;
+use super::{Progress, Target};
+use crate::error::{Error, ErrorKind, Phase};
+
+pub(super) use self::explain::explain;
+pub use self::settings::Tls;
+
+/// How TLS is set up where it is not left to the defaults.
+#[derive(Clone)]
+pub(crate) enum TlsChoice {
+    Settings(Tls),
+    Config(Arc<ClientConfig>),
+}
+
+impl TlsChoice {
+    /// A configuration of the caller's. The only protocol spoken inside is HTTP/1.1, so it must not
+    /// offer another one by ALPN; if it offers none, that is left alone.
+    pub(crate) fn config(config: Arc<ClientConfig>) -> Self {
+        if config.alpn_protocols.iter().all(|name| name == ALPN) {
+            return Self::Config(config);
+        }
+        let mut config = Arc::unwrap_or_clone(config);
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        Self::Config(Arc::new(config))
+    }
+}
+
+impl fmt::Debug for TlsChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(tls) => fmt::Debug::fmt(tls, f),
+            Self::Config(_) => f.write_str("ClientConfig"),
+        }
+    }
+}
+
+pub(super) type TlsStream = client::TlsStream<TcpStream>;
+
+pub(super) fn tcp(stream: &TlsStream) -> &TcpStream {
+    stream.get_ref().0
+}
+
+/// Does TLS handshakes. Its clones share the cache of sessions.
+#[derive(Clone)]
+pub(crate) struct Connector(TlsConnector);
+
+/// Makes a connector, or says which setting cannot be used.
+pub(crate) fn connector(choice: Option<&TlsChoice>) -> Result<Connector, Error> {
+    let config = match choice {
+        Some(TlsChoice::Config(config)) => Arc::clone(config),
+        Some(TlsChoice::Settings(tls)) => Arc::new(tls.client_config()?),
+        None => Arc::new(Tls::default().client_config()?),
+    };
+    Ok(Connector(config.into()))
+}
+
+impl Connector {
+    pub(super) async fn handshake(
+        &self,
+        tcp: TcpStream,
+        target: &Target,
+        progress: &mut Progress,
+    ) -> Result<TlsStream, Error> {
+        progress.enter(Phase::Tls);
+        let name = server_name(&target.host)?;
+        let began = Instant::now();
+        let stream = self.0.connect(name, tcp).await.map_err(failure)?;
+        progress.report.tls = Some(began.elapsed());
+        Ok(stream)
+    }
+}
+
+/// What the certificate must be for; a name is sent as SNI, an address is not (RFC 6066 §3).
+fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
+    match host {
+        Host::Ip(address) => Ok(ServerName::IpAddress((*address).into())),
+        Host::Name(name) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            ServerName::try_from(name.to_owned()).map_err(|error| {
+                let message = format!("{name} cannot be the name of a TLS server: {error}");
+                Error::new(ErrorKind::Tls, Phase::Tls, message).with_source(error)
+            })
+        }
+    }
+}
+
+fn failure(error: io::Error) -> Error {
+    if let Some(why) = explain(&error) {
+        return Error::new(ErrorKind::Tls, Phase::Tls, why).with_source(error);
+    }
+    let message = if error.kind() == io::ErrorKind::UnexpectedEof {
+        "the server closed the connection in the middle of the TLS handshake".to_owned()
+    } else {
+        format!("the connection was lost in the TLS handshake: {error}")
+    };
+    Error::new(ErrorKind::Io, Phase::Tls, message).with_source(error)
+}
+
+/// The protocol inside TLS (RFC 7301 §6).
+const ALPN: &[u8] = b"http/1.1";

@@ -1,0 +1,323 @@
+//! HTTP/1.1 response heads (RFC 9112), read as they arrive; what follows a head stays where it is.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
+
+use super::fields::quote;
+use crate::error::HandshakeError;
+
+/// Reads one response head after the other off the front of a growing buffer.
+///
+/// Each byte is looked at a bounded number of times however finely they arrive, and a head is
+/// parsed once, when it is whole.
+#[derive(Default)]
+pub(crate) struct HeadReader {
+    /// How many bytes of the buffer have been searched for the end of the head.
+    searched: usize,
+    /// How long all heads so far were: the limit is on their sum.
+    spent: usize,
+}
+
+impl HeadReader {
+    /// Takes a head off the front of `buffer`; `None` while it is not whole.
+    ///
+    /// # Errors
+    ///
+    /// As soon as the bytes cannot become a head any more, or are too many.
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut BytesMut,
+    ) -> Result<Option<Response<()>>, HandshakeError> {
+        check_beginning(buffer)?;
+        let end = self.find_end(buffer);
+        if self.spent + end.unwrap_or(buffer.len()) > MAX_HEAD {
+            let limit = format!("more than {} KiB", MAX_HEAD >> 10);
+            return Err(HandshakeError::HeadTooLarge(limit));
+        }
+        let Some(end) = end else {
+            return Ok(None);
+        };
+        self.spent += end;
+        self.searched = 0;
+        let mut head = buffer.split_to(end);
+        unfold(&mut head)?;
+        // A copy of its own size: the fields of an open connection keep it, and the buffer is large.
+        parse(&Bytes::copy_from_slice(&head)).map(Some)
+    }
+
+    /// Where the first empty line ends.
+    fn find_end(&mut self, buffer: &[u8]) -> Option<usize> {
+        // The line break before the empty line may have been the last thing seen, with a CR.
+        let from = self.searched.saturating_sub(2);
+        self.searched = buffer.len();
+        (from..buffer.len())
+            .filter(|&at| buffer[at] == b'\n')
+            .find_map(|at| match &buffer[at + 1..] {
+                [b'\n', ..] => Some(at + 2),
+                [b'\r', b'\n', ..] => Some(at + 3),
+                _ => None,
+            })
+    }
+}
+
+/// Fails at the first byte that cannot be the beginning of `HTTP/1.`, so that another protocol is
+/// recognised without waiting for an end that never comes.
+fn check_beginning(buffer: &[u8]) -> Result<(), HandshakeError> {
+    let length = buffer.len().min(BEGINNING.len());
+    if buffer[..length] == BEGINNING[..length] {
+        return Ok(());
+    }
+    // The record types alert and handshake, and the major version (RFC 8446 §5.1).
+    let is_tls = matches!(buffer, [0x15 | 0x16] | [0x15 | 0x16, 0x03, ..]);
+    Err(HandshakeError::BadHead(if is_tls {
+        "the server speaks TLS here: use wss://".to_owned()
+    } else {
+        format!("it begins with {}", quote(&buffer[..buffer.len().min(32)]))
+    }))
+}
+
+/// Replaces each line break that is followed by white space with spaces (RFC 9112 §5.2).
+fn unfold(head: &mut [u8]) -> Result<(), HandshakeError> {
+    let mut in_status_line = true;
+    for at in 0..head.len().saturating_sub(1) {
+        if head[at] != b'\n' {
+            continue;
+        }
+        if matches!(head[at + 1], b' ' | b'\t') {
+            // White space between the status line and the first field (RFC 9112 §2.2).
+            if in_status_line {
+                return Err(bad_head("white space before the first field", head));
+            }
+            head[at] = b' ';
+            if head[at - 1] == b'\r' {
+                head[at - 1] = b' ';
+            }
+        }
+        in_status_line = false;
+    }
+    Ok(())
+}
+
+fn parse(head: &Bytes) -> Result<Response<()>, HandshakeError> {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let mut parsed = httparse::Response::new(&mut fields);
+    let complain = |what| bad_head(what, head);
+    match parsed.parse(head) {
+        Ok(httparse::Status::Complete(length)) if length == head.len() => {}
+        Ok(_) => return Err(complain("a line that ends too early")),
+        Err(httparse::Error::TooManyHeaders) => {
+            let limit = format!("more than {MAX_FIELDS} fields");
+            return Err(HandshakeError::HeadTooLarge(limit));
+        }
+        Err(httparse::Error::Version) => return Err(complain("a version other than HTTP/1.1")),
+        Err(httparse::Error::Status) => return Err(complain("a status line without a status")),
+        Err(httparse::Error::HeaderName) => return Err(complain("a field without a proper name")),
+        Err(httparse::Error::HeaderValue) => {
+            return Err(complain("a field value with a control character"));
+        }
+        Err(_) => return Err(complain("a line that is no field")),
+    }
+    let status = parsed
+        .code
+        .and_then(|code| StatusCode::from_u16(code).ok())
+        .ok_or_else(|| complain("a status below 100"))?;
+
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    *response.version_mut() = match parsed.version {
+        Some(0) => Version::HTTP_10,
+        _ => Version::HTTP_11,
+    };
+    let mut headers = HeaderMap::with_capacity(parsed.headers.len());
+    for field in parsed.headers.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes())
+            .map_err(|_| complain("a field without a proper name"))?;
+        let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value))
+            .map_err(|_| complain("a field value with a control character"))?;
+        headers.append(name, value);
+    }
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+/// What is wrong with a head, beside its first line: the fields may hold cookies.
+fn bad_head(what: &str, head: &[u8]) -> HandshakeError {
+    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    HandshakeError::BadHead(format!("{what}, under {}", quote(line.trim_ascii_end())))
+}
+
+/// Far above what servers send, and little for a peer to make us keep.
+const MAX_HEAD: usize = 64 << 10;
+const MAX_FIELDS: usize = 128;
+
+const BEGINNING: &[u8] = b"HTTP/1.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Option<Response<()>>, HandshakeError> {
+        HeadReader::default().read(&mut BytesMut::from(bytes))
+    }
+
+    fn whole(bytes: &[u8]) -> Response<()> {
+        read(bytes).unwrap().expect("a whole head")
+    }
+
+    #[test]
+    fn every_cut_of_a_head_gives_the_same_head_and_the_same_rest() {
+        for line_end in ["\r\n", "\n"] {
+            let head = "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\nX-Folded: a\n\tb\n\
+                        Connection: keep-alive,\n  Upgrade\nX-Empty:\nX-High: \u{e9}\n\n"
+                .replace('\n', line_end);
+            let stream = [head.as_bytes(), b"\x81\x05hello"].concat();
+            let expected = whole(&stream);
+            for cut in 0..=head.len() {
+                let mut buffer = BytesMut::from(&stream[..cut]);
+                let mut reader = HeadReader::default();
+                let first = reader.read(&mut buffer).unwrap();
+                assert_eq!(first.is_some(), cut == head.len(), "cut at {cut}");
+                buffer.extend_from_slice(&stream[cut..]);
+                let response = match first {
+                    Some(response) => response,
+                    None => reader.read(&mut buffer).unwrap().unwrap(),
+                };
+                assert_eq!(response.headers(), expected.headers(), "cut at {cut}");
+                assert_eq!(&buffer[..], b"\x81\x05hello", "cut at {cut}");
+            }
+            let mut buffer = BytesMut::new();
+            let mut reader = HeadReader::default();
+            for (at, byte) in head.bytes().enumerate() {
+                buffer.extend_from_slice(&[byte]);
+                let response = reader.read(&mut buffer).unwrap();
+                assert_eq!(response.is_some(), at + 1 == head.len(), "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn folds_high_bytes_and_empty_values_are_fine() {
+        let response = whole(
+            b"HTTP/1.1 200\r\nA: x\r\n \t y \r\nB:\r\nC: caf\xe9 \r\nD:  \t d\t \r\nd: 2\r\n\r\n",
+        );
+        let value = |name| response.headers().get(name).unwrap().as_bytes();
+        assert_eq!(value("a"), b"x   \t y");
+        assert_eq!(value("b"), b"");
+        assert_eq!(value("c"), b"caf\xe9");
+        let d: Vec<_> = response.headers().get_all("d").iter().collect();
+        assert_eq!(d, ["d", "2"]);
+        assert_eq!(response.version(), Version::HTTP_11);
+        assert_eq!(whole(b"HTTP/1.0 403 No\n\n").version(), Version::HTTP_10);
+    }
+
+    #[test]
+    fn what_is_no_head_is_refused() {
+        for bad in [
+            &b"HTTP/1.1 1O1 Switching\r\n\r\n"[..],
+            b"HTTP/1.1 99 Low\r\n\r\n",
+            b"HTTP/1.1 099 Low\r\n\r\n",
+            b"HTTP/1.1 1010 Long\r\n\r\n",
+            b"HTTP/1.1\r\n\r\n",
+            b"HTTP/1.2 101 Switching\r\n\r\n",
+            b"HTTP/1.1101 Switching\r\n\r\n",
+            b"HTTP/1.1 101 a\0b\r\n\r\n",
+            b"HTTP/1.1 101 a\rb\r\n\r\n",
+            b"HTTP/1.1 101 S\r\nno colon\r\n\r\n",
+            b"HTTP/1.1 101 S\r\n: no name\r\n\r\n",
+            b"HTTP/1.1 101 S\r\nA : space\r\n\r\n",
+            b"HTTP/1.1 101 S\r\n A: leading space\r\n\r\n",
+            b"HTTP/1.1 101 S\r\nA: x\0y\r\n\r\n",
+            b"HTTP/1.1 101 S\r\nA: x\ry\r\n\r\n",
+            b"HTTP/1.1 101 S\r\nA: x\x7fy\r\n\r\n",
+            b"HTTP/1.1 101 S\r\nA\xe9: x\r\n\r\n",
+            b"HTTP/1.1 101 S\r\nA: x\r\r\n\r\n",
+        ] {
+            let error = read(bad).unwrap_err();
+            let shown = bad.escape_ascii();
+            assert!(
+                matches!(error, HandshakeError::BadHead(_)),
+                "{shown}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_protocol_is_recognised_at_its_first_byte() {
+        for (bytes, hint) in [
+            (&b"\x15"[..], "use wss://"),
+            (b"\x15\x03\x01\x00\x02\x02\x46", "use wss://"),
+            (b"\x16\x03\x03", "use wss://"),
+            (b"SSH-2.0-OpenSSH_9.9\r\n", "\"SSH-2.0-OpenSSH_9.9"),
+            (b"\x15\x42", "\"\\x15B\""),
+            (b"http/1.1 101\r\n", "http/1.1"),
+            (b"\r\nHTTP/1.1 101", "\"\\r\\nHTTP"),
+            (b"HTTP/2", "HTTP/2"),
+            (b"\0", "\"\\x00\""),
+        ] {
+            let error = read(bytes).unwrap_err();
+            assert!(matches!(error, HandshakeError::BadHead(_)));
+            assert!(error.to_string().contains(hint), "{error}");
+        }
+        assert!(read(b"").unwrap().is_none());
+        assert!(read(b"HTTP/1").unwrap().is_none());
+    }
+
+    #[test]
+    fn the_limit_is_on_the_head_and_not_on_what_follows() {
+        let mut head = b"HTTP/1.1 200 OK\r\nA: ".to_vec();
+        head.resize(MAX_HEAD - 4, b'x');
+        head.extend_from_slice(b"\r\n\r\n");
+        assert_eq!(head.len(), MAX_HEAD);
+        head.extend_from_slice(&vec![b'm'; 100_000]);
+        assert!(read(&head).unwrap().is_some());
+
+        head.insert(20, b'x');
+        assert!(matches!(read(&head), Err(HandshakeError::HeadTooLarge(_))));
+        assert!(
+            read(&[BEGINNING, &vec![b'x'; MAX_HEAD - 7]].concat())
+                .unwrap()
+                .is_none()
+        );
+        assert!(matches!(
+            read(&[BEGINNING, &vec![b'x'; MAX_HEAD - 6]].concat()),
+            Err(HandshakeError::HeadTooLarge(_))
+        ));
+    }
+
+    #[test]
+    fn heads_share_one_limit() {
+        let interim = format!("HTTP/1.1 103 Hints\r\nA: {}\r\n\r\n", "x".repeat(20 << 10));
+        let mut buffer = BytesMut::from(interim.repeat(4).as_bytes());
+        let mut reader = HeadReader::default();
+        for _ in 0..3 {
+            assert!(reader.read(&mut buffer).unwrap().is_some());
+        }
+        assert!(matches!(
+            reader.read(&mut buffer),
+            Err(HandshakeError::HeadTooLarge(_))
+        ));
+    }
+
+    #[test]
+    fn as_many_fields_as_the_limit_says() {
+        let head = |fields| format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(fields));
+        assert_eq!(
+            whole(head(MAX_FIELDS).as_bytes()).headers().len(),
+            MAX_FIELDS
+        );
+        assert!(matches!(
+            read(head(MAX_FIELDS + 1).as_bytes()),
+            Err(HandshakeError::HeadTooLarge(_))
+        ));
+    }
+
+    #[test]
+    fn a_kept_head_is_no_larger_than_it_was_on_the_wire() {
+        let mut buffer = BytesMut::with_capacity(1 << 20);
+        buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n");
+        let start = buffer.as_ptr() as usize;
+        let response = HeadReader::default().read(&mut buffer).unwrap().unwrap();
+        let kept = response.headers()["a"].as_bytes().as_ptr() as usize;
+        assert!(!(start..start + (1 << 20)).contains(&kept));
+    }
+}

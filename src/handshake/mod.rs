@@ -1,0 +1,121 @@
+//! The opening handshake (RFC 6455 §4) as values: the request that goes out, the response that comes
+//! in, and what was agreed. No I/O, no clock.
+
+mod body;
+mod extensions;
+mod fields;
+mod http1;
+mod key;
+mod request;
+mod response;
+
+use std::fmt;
+
+use http::header::{self, HeaderMap};
+use http::{Response, StatusCode};
+
+use crate::report::ConnectReport;
+
+pub(crate) use self::body::BodyReader;
+pub(crate) use self::key::Key;
+pub(crate) use self::request::{Offer, basic, bearer, is_single};
+pub(crate) use self::response::{Answer, ResponseReader};
+
+/// What was agreed when the connection was opened.
+///
+/// After [`WsStream::from_upgraded`](crate::WsStream::from_upgraded), where somebody else did the
+/// opening handshake, it is the default: a 101 without fields.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), longwire::Error> {
+/// let ws = longwire::connect("wss://example.com/chat").subprotocols(["v2.chat", "v1.chat"]).await?;
+/// match ws.handshake().subprotocol() {
+///     Some("v2.chat") => println!("the new protocol"),
+///     other => println!("the old ways: {other:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Handshake {
+    response: Response<()>,
+    report: ConnectReport,
+}
+
+impl Handshake {
+    pub(crate) fn new(response: Response<()>, report: ConnectReport) -> Self {
+        Self { response, report }
+    }
+
+    /// The server's response: 101, and its fields.
+    pub fn response(&self) -> &Response<()> {
+        &self.response
+    }
+
+    /// The fields of the server's response.
+    pub fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// The subprotocol that the server chose among those offered, if it chose one (RFC 6455 §1.9).
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.headers()
+            .get(header::SEC_WEBSOCKET_PROTOCOL)?
+            .to_str()
+            .ok()
+    }
+
+    /// How the connection came about: addresses, attempts, and how long each phase took. Empty where
+    /// there was nothing to dial.
+    pub fn report(&self) -> &ConnectReport {
+        &self.report
+    }
+}
+
+impl Default for Handshake {
+    fn default() -> Self {
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        Self::new(response, ConnectReport::default())
+    }
+}
+
+/// Shows the names of the fields, not their values: they may be cookies.
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("status", &self.response.status())
+            .field("fields", &self.headers().keys().collect::<Vec<_>>())
+            .field("subprotocol", &self.subprotocol())
+            .field("report", &self.report)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_known_is_a_101_without_fields() {
+        let unknown = Handshake::default();
+        assert_eq!(unknown.response().status(), StatusCode::SWITCHING_PROTOCOLS);
+        assert!(unknown.headers().is_empty());
+        assert_eq!(unknown.subprotocol(), None);
+        assert_eq!(unknown.report().peer(), None);
+    }
+
+    #[test]
+    fn debug_shows_no_field_values() {
+        let response = Response::builder()
+            .status(101)
+            .header("set-cookie", "session=s3cret")
+            .header("sec-websocket-protocol", "chat")
+            .body(())
+            .unwrap();
+        let handshake = Handshake::new(response, ConnectReport::default());
+        let shown = format!("{handshake:?}");
+        assert!(shown.contains("set-cookie") && !shown.contains("s3cret"));
+        assert_eq!(handshake.subprotocol(), Some("chat"));
+    }
+}

@@ -1,0 +1,384 @@
+//! The server's opening handshake (RFC 6455 §4.1 and §4.2.2): what came, and whether it may be
+//! accepted.
+
+use bytes::BytesMut;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode, Version};
+
+use super::extensions;
+use super::fields::{list_elements, quote, trim};
+use super::http1::HeadReader;
+use super::key::Key;
+use super::request::Offer;
+use crate::error::HandshakeError;
+
+/// Reads the response to one request, bytes by bytes.
+pub(crate) struct ResponseReader<'a> {
+    offer: &'a Offer,
+    key: &'a Key,
+    heads: HeadReader,
+    /// How many interim responses have come.
+    interim: usize,
+}
+
+/// The server's answer.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The connection is open; this is the 101.
+    Accepted(Response<()>),
+    /// Any other final status. A body may follow.
+    Refused(Response<()>),
+}
+
+impl<'a> ResponseReader<'a> {
+    pub(crate) fn new(offer: &'a Offer, key: &'a Key) -> Self {
+        Self {
+            offer,
+            key,
+            heads: HeadReader::default(),
+            interim: 0,
+        }
+    }
+
+    /// Looks at what has arrived; `None` while the answer is not whole. What follows the head of the
+    /// answer is left in `buffer`: after a 101 these are the first frames.
+    ///
+    /// # Errors
+    ///
+    /// If the response breaks a rule: the connection is failed, and nothing more is read.
+    pub(crate) fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Answer>, HandshakeError> {
+        while let Some(head) = self.heads.read(buffer)? {
+            if head.status() == StatusCode::SWITCHING_PROTOCOLS {
+                check(&head, self.offer, self.key)?;
+                return Ok(Some(Answer::Accepted(head)));
+            }
+            if !head.status().is_informational() {
+                return Ok(Some(Answer::Refused(head)));
+            }
+            // Any number of these may come first (RFC 9110 §15.2), but not for ever.
+            self.interim += 1;
+            if self.interim > MAX_INTERIM {
+                let limit = format!("more than {MAX_INTERIM} interim responses");
+                return Err(HandshakeError::HeadTooLarge(limit));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The rules for a 101, in the order of RFC 6455 §4.1. Content-Length and Transfer-Encoding mean
+/// nothing here (RFC 9112 §6.3).
+fn check(head: &Response<()>, offer: &Offer, key: &Key) -> Result<(), HandshakeError> {
+    if head.version() != Version::HTTP_11 {
+        let detail = "a 101 in HTTP/1.0, which cannot upgrade (RFC 9110 §7.8)";
+        return Err(HandshakeError::BadHead(detail.to_owned()));
+    }
+    let headers = head.headers();
+    check_upgrade(headers).map_err(HandshakeError::Upgrade)?;
+    check_connection(headers).map_err(HandshakeError::Connection)?;
+    check_accept(headers, key).map_err(HandshakeError::Accept)?;
+    check_extensions(headers).map_err(HandshakeError::Extension)?;
+    check_subprotocol(headers, offer).map_err(HandshakeError::Subprotocol)
+}
+
+/// Item 2: a single value, though HTTP allows a list: one protocol was offered.
+fn check_upgrade(headers: &HeaderMap) -> Result<(), String> {
+    match single(headers, &header::UPGRADE)? {
+        Some(value) if value.eq_ignore_ascii_case(b"websocket") => Ok(()),
+        Some(value) => Err(format!("it is {}", quote(value))),
+        None => Err("it is missing".to_owned()),
+    }
+}
+
+/// Item 3: the token stands anywhere in the list that all fields make together.
+fn check_connection(headers: &HeaderMap) -> Result<(), String> {
+    let fields: Vec<_> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if fields
+        .iter()
+        .flat_map(|value| list_elements(value))
+        .any(|token| token.eq_ignore_ascii_case(b"upgrade"))
+    {
+        return Ok(());
+    }
+    Err(if fields.is_empty() {
+        "it is missing".to_owned()
+    } else {
+        format!("it is {}", quote(&fields.join(&b", "[..])))
+    })
+}
+
+/// Item 4: exactly what the key demands, once (§11.3.3).
+fn check_accept(headers: &HeaderMap, key: &Key) -> Result<(), String> {
+    let wanted = key.accept();
+    match single(headers, &header::SEC_WEBSOCKET_ACCEPT)? {
+        Some(value) if value == wanted => Ok(()),
+        Some(value) => Err(format!(
+            "{} was wanted, it is {}",
+            quote(&wanted),
+            quote(value)
+        )),
+        None => Err("it is missing".to_owned()),
+    }
+}
+
+/// Item 5: none is offered, so none may be in use.
+fn check_extensions(headers: &HeaderMap) -> Result<(), String> {
+    let Some(value) = single(headers, &header::SEC_WEBSOCKET_EXTENSIONS)? else {
+        return Ok(());
+    };
+    match extensions::parse(value)?.first() {
+        Some(extension) => Err(format!("\"{extension}\" was not offered")),
+        None => Ok(()),
+    }
+}
+
+/// Item 6: none, or one of those that were offered, as it was written.
+fn check_subprotocol(headers: &HeaderMap, offer: &Offer) -> Result<(), String> {
+    let Some(value) = single(headers, &header::SEC_WEBSOCKET_PROTOCOL)? else {
+        return Ok(());
+    };
+    let offered = |name: &String| name.as_bytes() == value;
+    if offer.subprotocols.iter().any(offered) {
+        return Ok(());
+    }
+    Err(if offer.subprotocols.is_empty() {
+        format!("it is {}, and none was offered", quote(value))
+    } else {
+        let offered = offer.subprotocols.join(", ");
+        format!(
+            "it is {}, and what was offered is {}",
+            quote(value),
+            quote(offered.as_bytes())
+        )
+    })
+}
+
+/// The value of a field that may come only once (RFC 6455 §11.3), without white space around it.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, String> {
+    let mut fields = headers.get_all(name).iter();
+    let value = fields.next().map(|value| trim(value.as_bytes()));
+    if fields.next().is_some() {
+        return Err("it comes more than once".to_owned());
+    }
+    Ok(value)
+}
+
+/// More than any server has a reason to send.
+const MAX_INTERIM: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(subprotocols: &[&str]) -> Offer {
+        Offer {
+            host: "localhost".to_owned(),
+            resource: "/".to_owned(),
+            headers: HeaderMap::new(),
+            subprotocols: subprotocols.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// A proper 101 with `find` replaced; `ACCEPT` stands for the proper value.
+    fn response(find: &str, replace: &str) -> String {
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: ACCEPT\r\n\r\n"
+            .replace(find, replace)
+    }
+
+    fn answer(text: &str, subprotocols: &[&str]) -> Result<Option<Answer>, HandshakeError> {
+        let key = Key::generate();
+        let accept = String::from_utf8(key.accept().to_vec()).unwrap();
+        let text = text.replace("ACCEPT", &accept);
+        let text = text.replace("accept-in-lower-case", &accept.to_ascii_lowercase());
+        let offer = offer(subprotocols);
+        ResponseReader::new(&offer, &key).read(&mut BytesMut::from(text.as_bytes()))
+    }
+
+    #[track_caller]
+    fn accepted(text: &str, subprotocols: &[&str]) {
+        let answer = answer(text, subprotocols);
+        assert!(
+            matches!(answer, Ok(Some(Answer::Accepted(_)))),
+            "{text}: {answer:?}"
+        );
+    }
+
+    #[test]
+    fn what_the_rules_allow_is_accepted() {
+        accepted(&response("", ""), &[]);
+        for (find, replace) in [
+            ("Upgrade: websocket", "upgrade: \t WebSocket "),
+            ("Connection: Upgrade", "Connection: keep-alive, Upgrade"),
+            ("Connection: Upgrade", "Connection: UPGRADE,,keep-alive"),
+            (
+                "Connection: Upgrade",
+                "Connection: keep-alive\r\nConnection: upgrade",
+            ),
+            ("ACCEPT", "  ACCEPT\t"),
+            ("ACCEPT", "\r\n ACCEPT"),
+            (
+                "\r\n\r\n",
+                "\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            ),
+            ("Switching Protocols", ""),
+        ] {
+            accepted(&response(find, replace), &[]);
+        }
+        let chosen = response("\r\n\r\n", "\r\nSec-WebSocket-Protocol: b \r\n\r\n");
+        accepted(&chosen, &["a", "b"]);
+        accepted(&response("", ""), &["a", "b"]);
+    }
+
+    /// The rule that a response is found to break.
+    fn broken_rule(text: &str) -> &'static str {
+        match answer(text, &["a", "b"]) {
+            Err(HandshakeError::Upgrade(_)) => "Upgrade",
+            Err(HandshakeError::Connection(_)) => "Connection",
+            Err(HandshakeError::Accept(_)) => "Accept",
+            Err(HandshakeError::Extension(_)) => "Extension",
+            Err(HandshakeError::Subprotocol(_)) => "Subprotocol",
+            Err(HandshakeError::BadHead(_)) => "BadHead",
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_named_by_its_rule() {
+        let upgrade = "Upgrade: websocket\r\nC";
+        let connection = "Connection: Upgrade\r\n";
+        let accept = "Sec-WebSocket-Accept: ACCEPT\r\n";
+        for (rule, find, replace) in [
+            ("Upgrade", upgrade, "C"),
+            ("Upgrade", upgrade, "Upgrade:\r\nC"),
+            ("Upgrade", upgrade, "Upgrade: h2c\r\nC"),
+            ("Upgrade", upgrade, "Upgrade: websockets2\r\nC"),
+            ("Upgrade", upgrade, "Upgrade: web socket\r\nC"),
+            ("Upgrade", upgrade, "Upgrade: websocket/13\r\nC"),
+            ("Upgrade", upgrade, "Upgrade: websocket, h2c\r\nC"),
+            (
+                "Upgrade",
+                upgrade,
+                "Upgrade: websocket\r\nUpgrade: websocket\r\nC",
+            ),
+            ("Connection", connection, ""),
+            ("Connection", connection, "Connection:\r\n"),
+            ("Connection", connection, "Connection: close\r\n"),
+            ("Connection", connection, "Connection: not-upgrade\r\n"),
+            ("Connection", connection, "Connection: upgrade2\r\n"),
+            (
+                "Connection",
+                connection,
+                "Connection: keep-alive, \"upgrade\"\r\n",
+            ),
+            ("Connection", connection, "Connection: an upgrade\r\n"),
+            ("Accept", accept, ""),
+            ("Accept", "ACCEPT", ""),
+            ("Accept", "ACCEPT", "ACCEPTA"),
+            ("Accept", "ACCEPT", "xACCEPT"),
+            ("Accept", "ACCEPT", "ACCEPT, ACCEPT"),
+            ("Accept", "ACCEPT", "\"ACCEPT\""),
+            ("Accept", "ACCEPT", "accept-in-lower-case"),
+            ("Accept", "ACCEPT", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            ("Accept", "ACCEPT", "s3pPLMBiTxaQ"),
+            ("Accept", "ACCEPT", "ACCEPT\r\nSec-WebSocket-Accept: ACCEPT"),
+            ("BadHead", "HTTP/1.1", "HTTP/1.0"),
+            ("BadHead", "101", "1O1"),
+            ("BadHead", "Upgrade: w", "Upgrade w"),
+        ] {
+            assert_eq!(broken_rule(&response(find, replace)), rule, "{replace:?}");
+        }
+        for (rule, name, values) in [
+            (
+                "Extension",
+                "Extensions",
+                &[
+                    "permessage-deflate",
+                    "foo, bar",
+                    "",
+                    ",",
+                    "foo;",
+                    "foo; a=\"b",
+                    "x y",
+                ][..],
+            ),
+            (
+                "Subprotocol",
+                "Protocol",
+                &[
+                    "c",
+                    "A",
+                    "a, b",
+                    "",
+                    "a b",
+                    "a\r\nSec-WebSocket-Protocol: a",
+                ],
+            ),
+        ] {
+            for value in values {
+                let field = format!("\r\nSec-WebSocket-{name}: {value}\r\n\r\n");
+                assert_eq!(broken_rule(&response("\r\n\r\n", &field)), rule, "{value}");
+            }
+        }
+        let unasked = response("\r\n\r\n", "\r\nSec-WebSocket-Protocol: a\r\n\r\n");
+        assert!(matches!(
+            answer(&unasked, &[]),
+            Err(HandshakeError::Subprotocol(_))
+        ));
+    }
+
+    #[test]
+    fn an_error_says_what_was_wanted_and_what_was_found() {
+        let text = response("\r\n\r\n", "\r\nSec-WebSocket-Protocol: c\r\n\r\n");
+        assert_eq!(
+            answer(&text, &["a", "b"]).unwrap_err().to_string(),
+            "the opening handshake failed: Sec-WebSocket-Protocol cannot be accepted: \
+             it is \"c\", and what was offered is \"a, b\""
+        );
+    }
+
+    #[test]
+    fn interim_responses_are_skipped_up_to_the_limit() {
+        let early = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+        let proper = response("", "");
+        accepted(&format!("HTTP/1.1 100 Continue\r\n\r\n{proper}"), &[]);
+        accepted(&format!("{}{proper}", early.repeat(MAX_INTERIM)), &[]);
+        assert!(matches!(
+            answer(&early.repeat(MAX_INTERIM + 1), &[]),
+            Err(HandshakeError::HeadTooLarge(_))
+        ));
+    }
+
+    #[test]
+    fn any_other_final_status_is_a_refusal() {
+        for status in [
+            "200 OK",
+            "301 Moved",
+            "403 Forbidden",
+            "426 Upgrade Required",
+            "999 X",
+        ] {
+            let answer = answer(&response("101 Switching Protocols", status), &[]).unwrap();
+            let Some(Answer::Refused(head)) = answer else {
+                panic!("{status} was taken for {answer:?}");
+            };
+            assert!(status.starts_with(head.status().as_str()));
+        }
+    }
+
+    #[test]
+    fn what_follows_the_101_is_left_alone() {
+        let (offer, key) = (offer(&[]), Key::generate());
+        let accept = String::from_utf8(key.accept().to_vec()).unwrap();
+        let text = response("ACCEPT", &accept);
+        let mut buffer = BytesMut::from(text.as_bytes());
+        buffer.extend_from_slice(b"\x81\x02hi");
+        let answer = ResponseReader::new(&offer, &key).read(&mut buffer).unwrap();
+        assert!(matches!(answer, Some(Answer::Accepted(_))));
+        assert_eq!(&buffer[..], b"\x81\x02hi");
+    }
+}
