@@ -1,19 +1,37 @@
-//! An async WebSocket client for tokio.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+//!
+//! # The way of a byte
+//!
+//! ```text
+//! in:   socket → connect::Transport (TCP, or TLS over it) → stream::ReadBuffer → Protocol::receive
+//!         ├ codec: the header and its rules
+//!         ├ control → close / Pong due → reply queued and flushed
+//!         └ data    → whole frame, or Assembler (limit → UTF-8) → Message → WsStream::next → user
+//! out:  user → WsStream::send → Protocol::fragments (close state → fragment)
+//!         → stream::WriteQueue (header + mask) → Transport → socket
+//! ```
+//!
+//! `client` is the one place where `connect` (from a URL to a byte stream) and `stream` (from a byte
+//! stream to messages) meet. `handshake`, `protocol` and `frame` do no I/O.
 
+// In reading order: what a user meets first, then the way in, then what everything stands on.
 mod client;
-mod close_code;
-mod codec;
-mod config;
 mod connect;
+mod handshake;
+mod stream;
+
+mod codec;
+mod frame;
+mod protocol;
+
+mod close_code;
+mod config;
 mod date;
 pub mod error;
-mod frame;
 mod growing_buffer;
-mod handshake;
 mod message;
-mod protocol;
 mod report;
-mod stream;
 mod utf8;
 
 pub use self::client::{Client, ClientBuilder, Connect, Connecting, Dial, Over, connect};
