@@ -16,14 +16,14 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-pub struct Exchange {
-    pub url: String,
+pub(crate) struct Exchange {
+    pub(crate) url: String,
     /// What a client has to trust.
-    pub certificate_pem: String,
+    pub(crate) certificate_pem: String,
 }
 
 /// Opens on a free port of this machine, and closes after one client.
-pub async fn start() -> Result<Exchange, Box<dyn Error>> {
+pub(crate) async fn start() -> Result<Exchange, Box<dyn Error>> {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
     let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
     let provider = Arc::new(ring::default_provider());
