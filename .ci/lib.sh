@@ -1,23 +1,10 @@
-# Named and timed steps, skips, and the summary. Sourced by .ci/run, which sets the shell options.
+# Shared by .ci/run and the scripts of tests/interop: skips, and Debian packages unpacked beside the system's.
+# Sourced, so the shell options are the caller's.
 
-finished=()
-current=""
-started=0
-export SKIP_LOG
-SKIP_LOG=$(mktemp)
+# Where skips are noted for the summary of .ci/run; a script started by itself only prints them.
+: "${SKIP_LOG:=/dev/null}"
 
-# step NAME COMMAND...: the command runs outside any condition, so that errexit holds inside functions.
-step() {
-  current=$1
-  started=$SECONDS
-  printf '\n==> %s\n' "$current"
-  shift
-  "$@"
-  finished+=("$(printf '%5ds  %s' $((SECONDS - started)) "$current")")
-  current=""
-}
-
-# What a run may leave out even under CI: a toolchain or target that is not to be had, each with its reason.
+# What a run may leave out even under CI: a toolchain or target that is not to be had.
 skip_permitted() {
   printf 'SKIPPED (permitted): %s\n' "$*" | tee -a "$SKIP_LOG"
 }
@@ -28,12 +15,34 @@ skip() {
   [ "${CI:-}" != true ]
 }
 
-summary() {
-  local code=$?
-  printf '\n==> summary\n'
-  [ ${#finished[@]} -eq 0 ] || printf '%s\n' "${finished[@]}"
-  [ -z "$current" ] || printf '%5ds  FAILED: %s\n' $((SECONDS - started)) "$current"
-  if [ -s "$SKIP_LOG" ]; then cat "$SKIP_LOG"; else printf 'nothing was skipped\n'; fi
-  rm -f "$SKIP_LOG"
-  printf '%d s in all, exit code %d\n' "$SECONDS" "$code"
+# fetch_debian FOLDER PACKAGE[=VERSION]...: downloads the packages and unpacks them into FOLDER. Nothing is
+# installed: no daemon starts, nothing in /usr changes, and no package of the system can be in the way.
+fetch_debian() {
+  local folder=$1 packages
+  shift
+  command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
+  packages=$(mktemp -d)
+  # An old or missing package list is renewed once; that needs root, a download does not.
+  (cd "$packages" && { apt-get download -qq "$@" 2>apt.log || { apt-get update -qq && apt-get download -qq "$@"; }; }) || {
+    rm -rf "$packages"
+    return 1
+  }
+  mkdir -p "$folder"
+  local package
+  for package in "$packages"/*.deb; do dpkg-deb --extract "$package" "$folder" || return 1; done
+  rm -rf "$packages"
+}
+
+# python_venv FOLDER REQUIREMENT...: a virtual environment with exactly these packages.
+python_venv() {
+  local folder=$1
+  shift
+  rm -rf "$folder"
+  if ! python3 -m venv "$folder"; then
+    # Debian keeps ensurepip in a package of its own.
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-venv || return 1
+    rm -rf "$folder"
+    python3 -m venv "$folder" || return 1
+  fi
+  "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
 }
