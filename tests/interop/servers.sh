@@ -1,0 +1,44 @@
+# Starts servers on loopback and ends them, whatever happens. Sourced by the scripts that drive them; needs
+# `run`, a folder for logs.
+
+servers=()
+
+end_servers() {
+  local pid deadline=$((SECONDS + 3))
+  for pid in "${servers[@]:+${servers[@]}}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${servers[@]:+${servers[@]}}"; do
+    while kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $deadline ]; do sleep 0.05; done
+    kill -KILL "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+  servers=()
+}
+trap end_servers EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# free_ports N: prints N different ports that nobody listens on, on one line.
+free_ports() {
+  python3 - "$1" <<'PY'
+import socket, sys
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+print(*(s.getsockname()[1] for s in held))
+PY
+}
+
+# start NAME PORT COMMAND...: in the background, until PORT on 127.0.0.1 takes connections.
+start() {
+  local name=$1 port=$2 log="$run/$1.log" deadline=$((SECONDS + 60)) pid
+  shift 2
+  "$@" >"$log" 2>&1 </dev/null &
+  pid=$!
+  servers+=("$pid")
+  until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+    if ! kill -0 "$pid" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
+      printf '%s does not listen on port %s:\n' "$name" "$port" >&2
+      cat "$log" >&2
+      return 1
+    fi
+    sleep 0.05
+  done
+}
