@@ -43,7 +43,10 @@ fn connect(url: &str) -> Connect {
 async fn case_count(server: &str) -> Result<usize, Box<dyn Error>> {
     let mut ws = connect(&format!("{server}/getCaseCount")).await?;
     let message = ws.next().await.ok_or("the server said no case count")??;
-    Ok(message.as_text().ok_or("the case count is no text")?.parse()?)
+    Ok(message
+        .as_text()
+        .ok_or("the case count is no text")?
+        .parse()?)
 }
 
 async fn echo(url: &str) -> Result<(), longwire::Error> {

@@ -39,15 +39,15 @@ async function sendPieces(ws, data, binary) {
 }
 
 async function sendPings(ws) {
-  const payloads = [Buffer.alloc(0), Buffer.from('ping – пинг'), Buffer.from(Array(125).keys())];
+  const payloads = [Buffer.alloc(0), Buffer.from('ping – пинг'), Buffer.from([...Array(125).keys()])];
   for (const payload of payloads) await matchedPing(ws, payload);
   ws.send('3 pongs');
 }
 
 const behaviours = {
   echo: (ws) => ws.on('message', (data, binary) => ws.send(data, { binary })),
-  pieces: (ws) => ws.on('message', (data, binary) => sendPieces(ws, data, binary).catch((error) => ws.close(4000, error.message))),
-  ping: (ws) => sendPings(ws).catch((error) => ws.close(4000, error.message)),
+  pieces: (ws) => ws.on('message', (data, binary) => sendPieces(ws, data, binary).catch((error) => ws.send(error.message))),
+  ping: (ws) => sendPings(ws).catch((error) => ws.send(error.message)),
   'server-close': (ws, name) => {
     ws.on('close', (code) => note(name).set(`${code}`));
     ws.send('last words');

@@ -1,0 +1,277 @@
+//! Asserts what servers written by others send us, and what they say we sent them.
+//! `tests/interop/run` starts the servers; `tests/interop/servers/behaviours.md` says what they do.
+//!
+//! `interop_client CA.PEM [without-pieces:]NAME=URL...`
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use longwire::{Client, CloseCode, CloseInfo, ErrorKind, Message, Side, Tls, WsStream};
+
+type Outcome = Result<(), Box<dyn Error>>;
+type Check = fn(Server) -> BoxFuture<'static, Outcome>;
+
+/// A check that takes longer hangs; 16 MiB through a Python server take about a second.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+const CHECKS: &[(&str, Check)] = &[
+    ("a text comes back", |s| echo(s, "hello").boxed()),
+    ("an empty text comes back", |s| echo(s, "").boxed()),
+    ("an empty binary message comes back", |s| {
+        echo(s, Vec::new()).boxed()
+    }),
+    ("125, 126, 65535 and 65536 bytes come back", |s| {
+        length_forms(s).boxed()
+    }),
+    ("8 KiB of text in four scripts come back", |s| {
+        echo(s, text(8 << 10)).boxed()
+    }),
+    ("300 KiB come back", |s| echo(s, binary(300 << 10)).boxed()),
+    ("16 MiB come back", |s| echo(s, binary(16 << 20)).boxed()),
+    ("1000 messages come back in order", |s| in_order(s).boxed()),
+    ("three pings are answered", |s| pings(s).boxed()),
+    ("we close with 4001", |s| client_closes(s).boxed()),
+    ("the server closes with 3001", |s| server_closes(s).boxed()),
+    ("a header and a subprotocol arrive", |s| request(s).boxed()),
+    ("a refusal tells status and body", |s| refusal(s).boxed()),
+];
+
+const CHECKS_WITH_PIECES: &[(&str, Check)] = &[
+    ("a fragmented text with pings between the fragments", |s| {
+        pieces(s, text(8 << 10)).boxed()
+    }),
+    (
+        "a fragmented binary message with pings between the fragments",
+        |s| pieces(s, binary(300 << 10)).boxed(),
+    ),
+];
+
+#[derive(Clone)]
+struct Server {
+    client: Client,
+    name: String,
+    url: String,
+}
+
+impl Server {
+    async fn open(&self, path: &str) -> Result<WsStream, longwire::Error> {
+        self.client.connect(format!("{}{path}", self.url)).await
+    }
+
+    /// What the server noted for this name. It answers as soon as there is something.
+    async fn noted(&self) -> Result<String, Box<dyn Error>> {
+        let mut ws = self.open(&format!("/noted/{}", self.name)).await?;
+        let noted = receive(&mut ws).await?;
+        let text = noted.as_text().ok_or("the note is no text")?;
+        Ok(text.to_owned())
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let authority = std::fs::read(arguments.next().ok_or("which certificate authority?")?)?;
+    let client = Client::builder()
+        .tls(Tls::default().add_roots_pem(&authority))
+        .build();
+    let (mut passed, mut failed) = (0, 0);
+    for argument in arguments {
+        let whole_only = argument.strip_prefix("without-pieces:");
+        let (name, url) = whole_only
+            .unwrap_or(&argument)
+            .split_once('=')
+            .ok_or("a server is NAME=URL")?;
+        let server = Server {
+            client: client.clone(),
+            name: name.to_owned(),
+            url: url.to_owned(),
+        };
+        let pieces = if whole_only.is_none() {
+            CHECKS_WITH_PIECES
+        } else {
+            &[]
+        };
+        for (what, check) in CHECKS.iter().chain(pieces) {
+            let started = Instant::now();
+            let outcome = tokio::time::timeout(DEADLINE, check(server.clone())).await;
+            let milliseconds = started.elapsed().as_millis();
+            match outcome.unwrap_or_else(|_| Err("did not end in time".into())) {
+                Ok(()) => {
+                    passed += 1;
+                    println!("ok      {name}: {what} ({milliseconds} ms)");
+                }
+                Err(error) => {
+                    failed += 1;
+                    println!("FAILED  {name}: {what} ({milliseconds} ms): {error}");
+                }
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed");
+    Ok(if failed == 0 && passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn echo(server: Server, message: impl Into<Message>) -> Outcome {
+    let message = message.into();
+    let mut ws = server.open("/echo").await?;
+    ws.send(message.clone()).await?;
+    expect(&mut ws, &message).await?;
+    end(ws).await
+}
+
+/// The longest length of each of the three forms, and the shortest of the next (RFC 6455 §5.2).
+async fn length_forms(server: Server) -> Outcome {
+    let mut ws = server.open("/echo").await?;
+    for length in [125, 126, 65_535, 65_536] {
+        let payload = binary(length);
+        ws.send_binary(&payload).await?;
+        expect(&mut ws, &payload.into()).await?;
+    }
+    end(ws).await
+}
+
+async fn in_order(server: Server) -> Outcome {
+    let mut ws = server.open("/echo").await?;
+    for number in 0..1000 {
+        ws.feed_text(&format!("message {number}")).await?;
+    }
+    ws.flush().await?;
+    for number in 0..1000 {
+        expect(&mut ws, &format!("message {number}").into()).await?;
+    }
+    end(ws).await
+}
+
+/// The server compares each Pong with its Ping, also between fragments, and says how many matched.
+async fn pieces(server: Server, message: impl Into<Message>) -> Outcome {
+    let message = message.into();
+    let mut ws = server.open("/pieces").await?;
+    ws.send(message.clone()).await?;
+    expect(&mut ws, &message).await?;
+    expect(&mut ws, &"7 pongs".into()).await?;
+    end(ws).await
+}
+
+async fn pings(server: Server) -> Outcome {
+    let mut ws = server.open("/ping").await?;
+    expect(&mut ws, &"3 pongs".into()).await?;
+    end(ws).await
+}
+
+async fn client_closes(server: Server) -> Outcome {
+    let mut ws = server
+        .open(&format!("/client-close/{}", server.name))
+        .await?;
+    let info = ws.close(CloseCode::from(4001), "tschüß").await?;
+    same(&(info.by, info.clean), &(Side::Client, true))?;
+    same(&info.code, &Some(CloseCode::from(4001)))?;
+    same(&server.noted().await?, &"4001 tschüß".to_owned())
+}
+
+async fn server_closes(server: Server) -> Outcome {
+    let mut ws = server
+        .open(&format!("/server-close/{}", server.name))
+        .await?;
+    expect(&mut ws, &"last words".into()).await?;
+    if let Some(item) = ws.next().await {
+        return Err(format!("after the Close came {item:?}").into());
+    }
+    let wanted = CloseInfo {
+        by: Side::Server,
+        code: Some(CloseCode::from(3001)),
+        reason: "enough – genug".into(),
+        clean: true,
+    };
+    same(&ws.close_info(), &Some(&wanted))?;
+    same(&server.noted().await?, &"3001".to_owned())
+}
+
+/// The servers know the second and the third subprotocol, and must see our order.
+async fn request(server: Server) -> Outcome {
+    let mut ws = server
+        .client
+        .connect(format!("{}/request", server.url))
+        .header("x-probe", "seen")
+        .subprotocols(["first.example", "second.example", "third.example"])
+        .await?;
+    let seen = receive(&mut ws).await?;
+    let seen = seen.as_text().ok_or("not a text")?.replace(' ', "");
+    same(
+        &seen.as_str(),
+        &r#"{"x-probe":"seen","subprotocol":"second.example"}"#,
+    )?;
+    same(&ws.handshake().subprotocol(), &Some("second.example"))?;
+    end(ws).await
+}
+
+async fn refusal(server: Server) -> Outcome {
+    let Err(error) = server.open("/refuse").await else {
+        return Err("was accepted".into());
+    };
+    same(&error.kind(), &ErrorKind::Refused)?;
+    let response = error.response().ok_or("the error has no response")?;
+    same(&response.status().as_u16(), &403)?;
+    same(&response.body().as_ref(), &b"no entry".as_slice())
+}
+
+/// Ends a connection that has nothing more to say.
+async fn end(mut ws: WsStream) -> Outcome {
+    let info = ws.close(CloseCode::NORMAL, "").await?;
+    same(&(info.code, info.clean), &(Some(CloseCode::NORMAL), true))
+}
+
+async fn receive(ws: &mut WsStream) -> Result<Message, Box<dyn Error>> {
+    Ok(ws.next().await.ok_or("the stream ended")??)
+}
+
+async fn expect(ws: &mut WsStream, wanted: &Message) -> Outcome {
+    let got = receive(ws).await?;
+    if got == *wanted {
+        return Ok(());
+    }
+    // Megabytes say nothing to a reader; where they part does.
+    let (got_bytes, wanted_bytes) = (got.as_bytes(), wanted.as_bytes());
+    let differ = got_bytes.iter().zip(wanted_bytes).position(|(a, b)| a != b);
+    let kind = |m: &Message| {
+        if m.as_text().is_some() {
+            "text"
+        } else {
+            "binary"
+        }
+    };
+    Err(format!(
+        "wanted {} of {} bytes, got {} of {} bytes, first difference {differ:?}",
+        kind(wanted),
+        wanted.len(),
+        kind(&got),
+        got.len(),
+    )
+    .into())
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(got: &T, wanted: &T) -> Outcome {
+    if got == wanted {
+        Ok(())
+    } else {
+        Err(format!("wanted {wanted:?}, got {got:?}").into())
+    }
+}
+
+/// Text of exactly `length` bytes in which code points of one to four bytes alternate.
+fn text(length: usize) -> String {
+    let mut text = "aé€😀".repeat(length / 10);
+    text.push_str(&"z".repeat(length - text.len()));
+    text
+}
+
+/// Bytes whose period, 251, divides no buffer size: a piece in the wrong place shows.
+fn binary(length: usize) -> Vec<u8> {
+    (0..=250).cycle().take(length).collect()
+}
