@@ -33,16 +33,21 @@ fetch_debian() {
   rm -rf "$packages"
 }
 
+# need COMMAND PACKAGE...: where the command is missing, Debian's packages that bring it.
+need() {
+  command -v "$1" >/dev/null && return
+  command -v apt-get >/dev/null || { printf '%s is needed\n' "$1" >&2; return 1; }
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${@:2}"
+}
+
 # python_venv FOLDER REQUIREMENT...: a virtual environment with exactly these packages.
 python_venv() {
   local folder=$1
   shift
+  need python3 python3 || return 1
   rm -rf "$folder"
-  if ! python3 -m venv "$folder"; then
-    # Debian keeps ensurepip in a package of its own.
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-venv || return 1
-    rm -rf "$folder"
-    python3 -m venv "$folder" || return 1
-  fi
+  # Debian keeps what `venv` needs in a package of its own.
+  python3 -c 'import ensurepip' 2>/dev/null || need ensurepip python3-venv || return 1
+  python3 -m venv "$folder" || return 1
   "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
 }
