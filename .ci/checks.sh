@@ -52,12 +52,14 @@ readme_test_command() {
 tests_no_default() { cargo test --locked --no-default-features; }
 tests_all() { cargo test --locked --all-features; }
 
-# Every set of features builds by itself, as a user's build would: the library without the tests' dependencies.
+# Every set of features by itself, as in a user's build: the library without what tests add to the features of its
+# dependencies.
 feature_sets() {
   local set
   for set in "" rustls-ring rustls-aws-lc-rs rustls-ring,rustls-aws-lc-rs; do
-    printf '+ features: %s\n' "${set:-none}"
-    RUSTFLAGS="-D warnings" cargo check --locked --lib --no-default-features --features "$set" --target-dir "$(target_dir)/feature-sets"
+    printf '+ features: %s
+' "${set:-none}"
+    cargo clippy --locked --lib --no-default-features --features "$set" -- -D warnings
   done
 }
 
