@@ -63,8 +63,6 @@ feature_sets() {
   done
 }
 
-target_dir() { printf '%s' "${CARGO_TARGET_DIR:-target}"; }
-
 interop() { tests/interop/run; }
 autobahn_judge() { python3 tests/interop/autobahn/judge_test.py; }
 autobahn() { tests/interop/autobahn/run; }

@@ -6,6 +6,8 @@
 RUST_FOLDER=.ci/.work/rust
 MINIMUM_RUST=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
 
+target_dir() { printf '%s' "${CARGO_TARGET_DIR:-target}"; }
+
 # Sets `minimum` to the words that run a command with the oldest Rust: `"${minimum[@]}" cargo check`.
 find_minimum_rust() {
   if rustup run "$MINIMUM_RUST" rustc --version 2>/dev/null; then
