@@ -40,7 +40,7 @@ debian_version() {
 minimum_rust() {
   local minimum
   find_minimum_rust || { skip_permitted "minimum_rust: no Rust $MINIMUM_RUST, neither from rustup nor from Debian"; return; }
-  # Each target folder keeps to one compiler, so that switching rebuilds nothing.
+  # Own target folders, so that changing the compiler does not rebuild everything.
   "${minimum[@]}" cargo check --locked --all-features --target-dir "$(target_dir)/minimum-rust"
 }
 
@@ -54,7 +54,7 @@ other_platforms() {
     elif $have_minimum && [ -d "$("${minimum[@]}" rustc --print sysroot)/lib/rustlib/src/rust/library/std" ]; then
       # The variable lets a stable compiler take `-Z`.
       "${minimum[@]}" RUSTC_BOOTSTRAP=1 cargo check --locked --no-default-features -Z build-std=std,panic_abort \
-        --target "$target" --target-dir "$(target_dir)/minimum-rust"
+        --target "$target" --target-dir "$(target_dir)/other-platforms"
     else
       skip_permitted "other_platforms: no standard library for $target, and no source to make one from"
     fi
