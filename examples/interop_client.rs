@@ -61,9 +61,9 @@ impl Server {
         self.client.connect(format!("{}{path}", self.url)).await
     }
 
-    /// What the server noted for this name. It answers as soon as there is something.
-    async fn noted(&self) -> Result<String, Box<dyn Error>> {
-        let mut ws = self.open(&format!("/noted/{}", self.name)).await?;
+    /// What the server noted for a name. It answers as soon as there is something.
+    async fn noted(&self, name: &str) -> Result<String, Box<dyn Error>> {
+        let mut ws = self.open(&format!("/noted/{name}")).await?;
         let noted = receive(&mut ws).await?;
         let text = noted.as_text().ok_or("the note is no text")?;
         Ok(text.to_owned())
@@ -75,7 +75,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let authority = std::fs::read(arguments.next().ok_or("which certificate authority?")?)?;
     let client = Client::builder()
-        .tls(Tls::default().add_roots_pem(&authority))
+        .tls(Tls::default().add_root_pem(&authority))
         .build();
     let (mut passed, mut failed) = (0, 0);
     for argument in arguments {
@@ -166,19 +166,17 @@ async fn pings(server: Server) -> Outcome {
 }
 
 async fn client_closes(server: Server) -> Outcome {
-    let mut ws = server
-        .open(&format!("/client-close/{}", server.name))
-        .await?;
+    let name = format!("{}-client-closes", server.name);
+    let mut ws = server.open(&format!("/client-close/{name}")).await?;
     let info = ws.close(CloseCode::from(4001), "tschüß").await?;
     same(&(info.by, info.clean), &(Side::Client, true))?;
     same(&info.code, &Some(CloseCode::from(4001)))?;
-    same(&server.noted().await?, &"4001 tschüß".to_owned())
+    same(&server.noted(&name).await?, &"4001 tschüß".to_owned())
 }
 
 async fn server_closes(server: Server) -> Outcome {
-    let mut ws = server
-        .open(&format!("/server-close/{}", server.name))
-        .await?;
+    let name = format!("{}-server-closes", server.name);
+    let mut ws = server.open(&format!("/server-close/{name}")).await?;
     expect(&mut ws, &"last words".into()).await?;
     if let Some(item) = ws.next().await {
         return Err(format!("after the Close came {item:?}").into());
@@ -190,7 +188,7 @@ async fn server_closes(server: Server) -> Outcome {
         clean: true,
     };
     same(&ws.close_info(), &Some(&wanted))?;
-    same(&server.noted().await?, &"3001".to_owned())
+    same(&server.noted(&name).await?, &"3001".to_owned())
 }
 
 /// The servers know the second and the third subprotocol, and must see our order.

@@ -61,8 +61,10 @@ async def server_close(request):
 
 
 async def client_close(request):
-    ws = await open_socket(request)
+    # By itself it would answer any code with 1000.
+    ws = await open_socket(request, autoclose=False)
     close = await until_closed(ws)
+    await ws.close(code=close.data)
     note(request.match_info["name"]).set_result(f"{close.data} {close.extra}")
     return ws
 
