@@ -22,17 +22,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 Some(message) => println!("{}", message?),
                 None => break,
             },
-            line = lines.next_line() => match line? {
-                Some(line) => ws.send_text(&line).await?,
-                None => {
-                    // What is on its way still arrives before the server's Close frame.
-                    ws.start_close(CloseCode::NORMAL, "end of input").await?;
-                    while let Some(message) = ws.next().await {
-                        println!("{}", message?);
-                    }
-                    break;
+            line = lines.next_line() => {
+                if let Some(line) = line? {
+                    ws.send_text(&line).await?;
+                    continue;
                 }
-            },
+                // What is on its way still arrives before the server's Close frame.
+                ws.start_close(CloseCode::NORMAL, "end of input").await?;
+                while let Some(message) = ws.next().await {
+                    println!("{}", message?);
+                }
+                break;
+            }
         }
     }
     if let Some(info) = ws.close_info() {

@@ -68,7 +68,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut client: S) -> Result<(), B
     // Pongs come at any time, and so may the client's Close frame.
     let (reader, mut client) = tokio::io::split(client);
     let mut client_closes = pin!(read_until_close(reader));
-    let mut client_closed = false;
+    let mut asked_to_close = false;
     let mut market = Market::new();
     for round in 0..ROUNDS {
         let text = market.trades(1 + round % 4);
@@ -93,19 +93,19 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut client: S) -> Result<(), B
         tokio::select! {
             closed = &mut client_closes => {
                 closed?;
-                client_closed = true;
+                asked_to_close = true;
                 break;
             }
             () = tokio::time::sleep(PAUSE) => {}
         }
     }
     let mut close = 1000_u16.to_be_bytes().to_vec();
-    if !client_closed {
+    if !asked_to_close {
         close.extend_from_slice(b"the market is closed");
     }
     client.write_all(&frame(FIN | CLOSE, &close)).await?;
 
-    if !client_closed {
+    if !asked_to_close {
         client_closes.await?;
     }
     client.shutdown().await?;

@@ -15,14 +15,13 @@ use serde_json::Value;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::read()?;
-    let mut ws = match &options.url {
-        Some(url) => longwire::connect(url).await?,
-        None => {
-            let exchange = exchange::start().await?;
-            println!("a local exchange is open at {}", exchange.url);
-            let trust = Tls::default().add_root_pem(&exchange.certificate_pem);
-            longwire::connect(&exchange.url).tls(trust).await?
-        }
+    let mut ws = if let Some(url) = &options.url {
+        longwire::connect(url).await?
+    } else {
+        let exchange = exchange::start().await?;
+        println!("a local exchange is open at {}", exchange.url);
+        let trust = Tls::default().add_root_pem(&exchange.certificate_pem);
+        longwire::connect(&exchange.url).tls(trust).await?
     };
     println!("connected: {}", ws.handshake().report());
 

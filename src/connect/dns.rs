@@ -76,9 +76,9 @@ pub(super) async fn addresses(
         Host::Name(name) => {
             progress.enter(Phase::Resolve);
             let start = Instant::now();
-            let resolved = resolver.resolve(name, target.port).await;
+            let found = resolver.resolve(name, target.port).await;
             progress.report.resolve = Some(start.elapsed());
-            resolved.map_err(|error| {
+            found.map_err(|error| {
                 let message = format!("the host name {name} could not be resolved: {error}");
                 Error::new(ErrorKind::Resolve, Phase::Resolve, message).with_source(error)
             })?

@@ -338,7 +338,7 @@ mod tests {
                 queue.push(Opcode::Binary, true, &large);
                 queue.push_owned(Opcode::Binary, true, large.clone().into());
                 queue.push_owned(Opcode::Binary, true, shared.clone());
-                queue.push(Opcode::Text, true, &[at; 60_000]);
+                queue.push(Opcode::Text, true, &vec![at; 60_000]);
                 expected.extend([
                     b"small".to_vec(),
                     large.clone(),
