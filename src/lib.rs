@@ -27,6 +27,10 @@ mod protocol;
 
 mod close_code;
 mod config;
+#[cfg_attr(
+    not(feature = "__tls"),
+    allow(dead_code, reason = "only certificates have dates that are shown")
+)]
 mod date;
 pub mod error;
 mod growing_buffer;

@@ -40,9 +40,9 @@ pub struct ConnectReport {
 pub struct Attempt {
     /// The address that was tried.
     pub address: SocketAddr,
-    /// How long it took to succeed or fail.
+    /// How long it took to succeed, to fail or to be given up.
     pub elapsed: Duration,
-    /// Why it failed; `None` if it succeeded, or was still under way when the deadline came.
+    /// Why it failed, or that the deadline came first; `None` if it succeeded.
     pub error: Option<String>,
 }
 

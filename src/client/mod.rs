@@ -11,6 +11,7 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
+use http::header::AUTHORIZATION;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::options::{Options, shared_setters};
@@ -224,17 +225,13 @@ impl<D> Connect<D> {
         defaults.check()?;
         self.options.check()?;
 
-        let mut headers = defaults.headers.clone();
-        for name in self.options.headers.keys() {
-            headers.remove(name);
-        }
-        for (name, value) in &self.options.headers {
-            headers.append(name, value.clone());
-        }
+        let mut headers = self.options.merged_headers(defaults)?;
         if let Some(authorization) = target.authorization.take() {
-            headers
-                .entry(http::header::AUTHORIZATION)
-                .or_insert(authorization);
+            if !headers.contains_key(AUTHORIZATION) {
+                headers
+                    .try_insert(AUTHORIZATION, authorization)
+                    .map_err(|_| Error::config(options::TOO_MANY))?;
+            }
         }
         let offer = Offer {
             host: target.host_field(),

@@ -39,11 +39,28 @@ impl Options {
 
     /// Adds a field, or replaces it where there may be only one.
     pub(super) fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
-        if is_single(&name) {
-            self.headers.insert(name, value);
+        let added = if is_single(&name) {
+            self.headers.try_insert(name, value).map(drop)
         } else {
-            self.headers.append(name, value);
+            self.headers.try_append(name, value).map(drop)
+        };
+        if added.is_err() {
+            self.complain(TOO_MANY.to_owned());
         }
+    }
+
+    /// These fields, and those of `defaults` that have other names.
+    pub(super) fn merged_headers(&self, defaults: &Self) -> Result<HeaderMap, Error> {
+        let mut merged = defaults.headers.clone();
+        for name in self.headers.keys() {
+            merged.remove(name);
+        }
+        for (name, value) in &self.headers {
+            merged
+                .try_append(name, value.clone())
+                .map_err(|_| Error::config(TOO_MANY))?;
+        }
+        Ok(merged)
     }
 
     pub(super) fn complain(&mut self, complaint: String) {
@@ -77,6 +94,9 @@ impl Default for Options {
         }
     }
 }
+
+/// More fields than [`HeaderMap`] holds.
+pub(super) const TOO_MANY: &str = "header: there are too many fields";
 
 /// Shows the names of the fields, not their values: they may be tokens.
 impl fmt::Debug for Options {

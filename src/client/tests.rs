@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Request, header};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 
 use super::*;
+use crate::connect::tests::{read_request, switching};
 use crate::error::ErrorKind;
 
 /// The request that is sent, with its lines sorted out of the way of the order of fields.
@@ -150,6 +153,30 @@ fn a_bad_setting_is_reported_by_name_and_without_its_value() {
 }
 
 #[test]
+fn no_number_of_fields_panics() {
+    let many = |from: usize| {
+        (from..from + 20_000).fold(Client::builder(), |builder, at| {
+            builder.header(format!("x-{at}"), "1")
+        })
+    };
+    let client = many(0).build();
+    let connect = (20_000..40_000).fold(client.connect("ws://u:p@a"), |connect, at| {
+        connect.header(format!("x-{at}"), "1")
+    });
+    let error = complaint(connect);
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("too many"), "{error}");
+    let error = complaint((0..40_000).fold(connect_to_a(), |connect, at| {
+        connect.header(format!("x-{at}"), "1")
+    }));
+    assert!(error.to_string().contains("too many"), "{error}");
+}
+
+fn connect_to_a() -> Connect {
+    connect("ws://a")
+}
+
+#[test]
 fn debug_shows_no_secrets() {
     let connect = connect("ws://us3r:s3cret@a/?token=t0ken")
         .bearer("t0ken")
@@ -193,4 +220,61 @@ async fn over_refuses_what_belongs_to_dialling() {
 async fn a_connection_can_be_made_on_a_task_of_its_own() {
     let task = tokio::spawn(connect("ws://a#fragment").into_future());
     assert_eq!(task.await.unwrap().unwrap_err().kind(), ErrorKind::Url);
+}
+
+#[tokio::test]
+async fn a_connection_goes_from_the_url_to_the_first_message() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let request = read_request(&mut stream).await;
+        assert!(
+            request.contains("\r\nAuthorization: Basic dTpw\r\n"),
+            "{request}"
+        );
+        // The first frame comes in the same segment as the 101, the second half of it later.
+        let opening = [switching(&request).as_bytes(), b"\x81\x02h"].concat();
+        stream.write_all(&opening).await.unwrap();
+        stream.write_all(b"i").await.unwrap();
+        stream
+    };
+    let url = format!("ws://u:p@127.0.0.1:{port}/feed");
+    let (ws, _stream) = tokio::join!(connect(url).into_future(), server);
+    let mut ws = ws.unwrap();
+    assert_eq!(ws.next().await.unwrap().unwrap().as_text(), Some("hi"));
+    assert_eq!(ws.handshake().response().status(), 101);
+    assert_eq!(ws.handshake().report().attempts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_streams_owner_gets_it_back_as_a_connection_even_for_wss() {
+    let (near, mut far) = tokio::io::duplex(4096);
+    let server = async {
+        let request = read_request(&mut far).await;
+        assert!(request.contains("\r\nHost: example.com\r\n"), "{request}");
+        let opening = [switching(&request).as_bytes(), b"\x82\x01!"].concat();
+        far.write_all(&opening).await.unwrap();
+    };
+    let connecting = connect("wss://example.com/feed").over(near).into_future();
+    let (ws, ()) = tokio::join!(connecting, server);
+    let message = ws.unwrap().next().await.unwrap().unwrap();
+    assert_eq!(message.as_bytes(), b"!");
+}
+
+#[tokio::test]
+async fn the_longest_limit_is_no_limit() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let request = read_request(&mut stream).await;
+        stream
+            .write_all(switching(&request).as_bytes())
+            .await
+            .unwrap();
+    };
+    let connect = connect(format!("ws://{address}")).timeout(Duration::MAX);
+    let (ws, ()) = tokio::join!(connect.into_future(), server);
+    assert!(ws.is_ok());
 }

@@ -1,10 +1,11 @@
 //! From a URL to an open connection: the only code that opens sockets.
 
 mod dns;
+mod percent;
 mod target;
 mod tcp;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(feature = "__tls")]
 pub(crate) mod tls;
 #[cfg(not(feature = "__tls"))]
@@ -85,6 +86,8 @@ where
 /// deadline has ended the work.
 struct Progress {
     phase: Phase,
+    /// When the phase began.
+    since: Instant,
     /// How many bytes of the response have come.
     received: usize,
     report: ConnectReport,
@@ -94,6 +97,7 @@ impl Progress {
     fn new() -> Self {
         Self {
             phase: Phase::Resolve,
+            since: Instant::now(),
             received: 0,
             report: ConnectReport::default(),
         }
@@ -101,12 +105,14 @@ impl Progress {
 
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
+        self.since = Instant::now();
     }
 
-    fn deadline_passed(&self, limit: Duration) -> Error {
+    fn deadline_passed(&mut self, limit: Duration) -> Error {
         let detail = match self.phase {
             Phase::Resolve => "while the host name was being resolved".to_owned(),
             Phase::Connect => {
+                tcp::abandon(&mut self.report.attempts, self.since.elapsed());
                 let attempts = tcp::describe(&self.report.attempts);
                 format!("while TCP was being opened: {attempts}")
             }
@@ -214,7 +220,8 @@ where
             Answer::Accepted(head) => {
                 return Ok(Opened {
                     stream: upgraded.stream,
-                    read_already: upgraded.rest.freeze(),
+                    // A copy of its own size: whoever keeps it should not keep the whole buffer.
+                    read_already: Bytes::copy_from_slice(&upgraded.rest),
                     handshake: Handshake::new(head, progress.report),
                 });
             }

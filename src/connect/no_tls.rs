@@ -73,3 +73,20 @@ impl AsyncWrite for TlsStream {
         match self.0 {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::ErrorKind;
+
+    #[tokio::test]
+    async fn wss_is_refused_before_anything_is_done_with_the_features_to_enable() {
+        let error = crate::connect("wss://localhost")
+            .resolver(|_, _| async { panic!("the resolver was asked") })
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        for feature in ["rustls-ring", "rustls-aws-lc-rs"] {
+            assert!(error.to_string().contains(feature), "{error}");
+        }
+    }
+}

@@ -55,7 +55,7 @@ async fn attempt(
     attempts.push(Attempt {
         address,
         elapsed: Duration::ZERO,
-        error: Some("no answer before the deadline".to_owned()),
+        error: None,
     });
     let began = Instant::now();
     let result = match timeout(share, TcpStream::connect(address)).await {
@@ -71,6 +71,15 @@ async fn attempt(
         attempt.error = result.as_ref().err().map(ToString::to_string);
     }
     result
+}
+
+/// The deadline has ended the last attempt; all of them together took `elapsed`.
+pub(super) fn abandon(attempts: &mut [Attempt], elapsed: Duration) {
+    if let Some((last, earlier)) = attempts.split_last_mut() {
+        let before: Duration = earlier.iter().map(|attempt| attempt.elapsed).sum();
+        last.elapsed = elapsed.saturating_sub(before);
+        last.error = Some("no answer before the deadline".to_owned());
+    }
 }
 
 /// What became of each address, in one line.

@@ -28,7 +28,7 @@ pub(super) fn plan(url: &str) -> Plan {
 }
 
 /// Reads the request up to its empty line.
-pub(super) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> String {
+pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         request.push(stream.read_u8().await.unwrap());
@@ -37,7 +37,7 @@ pub(super) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Strin
 }
 
 /// The 101 that answers a request.
-pub(super) fn switching(request: &str) -> String {
+pub(crate) fn switching(request: &str) -> String {
     let key = request
         .lines()
         .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
@@ -285,8 +285,8 @@ async fn a_drip_of_bytes_does_not_push_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_address_leaves_time_for_the_next() {
-    // Nothing is routed to the first; what the sandbox says of it does not matter, only that the
-    // second gets its turn before the deadline.
+    // The first is set aside for documentation (RFC 5737). Whether the network refuses it or says
+    // nothing does not matter, only that the second gets its turn before the deadline.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut progress = Progress::new();
@@ -449,4 +449,53 @@ async fn every_attempt_has_a_key_of_its_own() {
         requests.push(request);
     }
     assert_ne!(requests[0], requests[1]);
+}
+
+#[tokio::test]
+async fn a_reset_in_the_opening_handshake_is_the_networks_fault() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        // Closing a socket with unread bytes in it resets the connection.
+        stream.peek(&mut [0]).await.unwrap();
+        drop(stream);
+    };
+    let plan = plan(&format!("ws://{address}"));
+    let (opened, ()) = tokio::join!(dial(&plan, &SystemResolver, None), server);
+    let error = opened.err().unwrap();
+    assert_eq!(
+        (error.kind(), error.phase()),
+        (ErrorKind::Io, Phase::Upgrade)
+    );
+    assert!(error.is_retryable());
+    let shown = error.to_string();
+    assert!(shown.contains("lost before the server answered"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_dropped_attempt_closes_its_socket() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let plan = plan(&format!("ws://{address}"));
+    // Half a response, so that the attempt is dropped in the middle of reading.
+    for response in [
+        &b""[..],
+        b"HTTP/1.1 101 Switching",
+        b"HTTP/1.1 403 No\r\n\r\nbecau",
+    ] {
+        let server = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            read_request(&mut stream).await;
+            stream.write_all(response).await.unwrap();
+            stream
+        };
+        let mut stream = tokio::select! {
+            biased;
+            _ = dial(&plan, &SystemResolver, None) => panic!("the attempt ended by itself"),
+            stream = server => stream,
+        };
+        let end = timeout(Duration::from_secs(5), stream.read_u8()).await;
+        assert!(end.unwrap().is_err(), "after {}", response.escape_ascii());
+    }
 }

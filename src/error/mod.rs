@@ -11,7 +11,7 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{Response, StatusCode, header};
+use http::{Response, header};
 
 use crate::date;
 use crate::message::CloseInfo;
@@ -156,7 +156,7 @@ impl Error {
 
     /// The server refused: any status but 101 (and whatever interim responses came before it).
     pub(crate) fn refused(response: Response<Bytes>) -> Self {
-        let message = refusal(response.status(), response.body());
+        let message = refusal(&response);
         let mut error = Self::new(ErrorKind::Refused, Phase::Upgrade, message);
         error.0.response = Some(response);
         error
@@ -345,17 +345,39 @@ impl fmt::Display for Phase {
     }
 }
 
-/// A refusal in one line: the status, and the beginning of what the server says about it.
-fn refusal(status: StatusCode, body: &[u8]) -> String {
-    let quoted: String = String::from_utf8_lossy(&body[..body.len().min(4 * QUOTED_CHARS)])
+/// A refusal in one line: the status, the versions of the protocol that the server speaks if it says
+/// so (RFC 6455 §4.4), and the beginning of its reason.
+fn refusal(response: &Response<Bytes>) -> String {
+    let status = response.status();
+    let mut message = format!("the server refused the opening handshake with {status}");
+    let mut separator = " (it speaks WebSocket version ";
+    for versions in response.headers().get_all(header::SEC_WEBSOCKET_VERSION) {
+        message.push_str(separator);
+        message.push_str(&quotable(versions.as_bytes()));
+        separator = ", ";
+    }
+    if response
+        .headers()
+        .contains_key(header::SEC_WEBSOCKET_VERSION)
+    {
+        message.push_str("; this client speaks 13)");
+    }
+    let reason = quotable(response.body());
+    if !reason.is_empty() {
+        message.push_str(": ");
+        message.push_str(&reason);
+    }
+    message
+}
+
+/// The beginning of what a server sent, on one line.
+fn quotable(bytes: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * QUOTED_CHARS)])
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(QUOTED_CHARS)
         .collect();
-    match quoted.trim() {
-        "" => format!("the server refused the opening handshake with {status}"),
-        text => format!("the server refused the opening handshake with {status}: {text}"),
-    }
+    text.trim().to_owned()
 }
 
 /// Enough for an API's one-line reason; not enough to flood a log.
@@ -415,6 +437,19 @@ mod tests {
         );
         assert!(!format!("{error:?}").contains("s3cret"));
         assert!(error.is_retryable());
+    }
+
+    #[test]
+    fn a_refusal_shows_the_versions_that_the_server_speaks() {
+        let fields = [
+            ("sec-websocket-version", "8, 7"),
+            ("sec-websocket-version", "0"),
+        ];
+        assert_eq!(
+            refusal_with(&fields).to_string(),
+            "the server refused the opening handshake with 503 Service Unavailable \
+             (it speaks WebSocket version 8, 7, 0; this client speaks 13): down  for maintenance"
+        );
     }
 
     #[test]

@@ -96,6 +96,77 @@ impl fmt::Debug for Handshake {
 mod tests {
     use super::*;
 
+    const ODD: &[u8] = b"\r\n \t:;,\0\x7f\xff019aA";
+
+    /// Bytes that are nearly a response: a proper one with some bytes exchanged, cut or doubled.
+    fn nearly_a_response(random: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+        let mut bytes = b"HTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 403 No\r\nA:\r\n b\r\n\
+            Transfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\n\r\n"
+            .to_vec();
+        for _ in 0..random(4) {
+            let at = random(bytes.len() - 1);
+            match random(4) {
+                0 => bytes[at] = ODD[random(ODD.len())],
+                1 => drop(bytes.remove(at)),
+                2 => bytes.insert(at, bytes[at]),
+                _ => bytes.swap(at, at + 1),
+            }
+        }
+        bytes
+    }
+
+    /// Everything that is made of `parts`: the answer or its fault, and the body.
+    fn read(parts: &[&[u8]]) -> String {
+        let offer = Offer {
+            host: String::new(),
+            resource: String::new(),
+            headers: HeaderMap::new(),
+            subprotocols: Vec::new(),
+        };
+        let key = Key::generate();
+        let mut reader = ResponseReader::new(&offer, &key);
+        let mut buffer = bytes::BytesMut::new();
+        let mut parts = parts.iter();
+        let head = loop {
+            let Some(part) = parts.next() else {
+                return "incomplete".to_owned();
+            };
+            buffer.extend_from_slice(part);
+            match reader.read(&mut buffer) {
+                Ok(None) => {}
+                Ok(Some(Answer::Refused(head))) => break head,
+                Ok(Some(Answer::Accepted(head))) => return format!("accepted {head:?}"),
+                Err(fault) => return format!("{:?}", std::mem::discriminant(&fault)),
+            }
+        };
+        let mut body = BodyReader::new(&head);
+        let mut done = body.read(&buffer);
+        for part in parts {
+            done = done || body.read(part);
+        }
+        format!("{head:?} {:?} {done}", body.into_body())
+    }
+
+    #[test]
+    fn however_bytes_are_cut_the_same_is_made_of_them_and_nothing_panics() {
+        let mut state = 1_u64;
+        let mut random = |below: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        for round in 0..5_000 {
+            let bytes = nearly_a_response(&mut random);
+            let whole = read(&[&bytes]);
+            let (a, b) = bytes.split_at(random(bytes.len()));
+            let bytewise: Vec<_> = bytes.chunks(1).collect();
+            let shown = bytes.escape_ascii();
+            assert_eq!(read(&[a, b]), whole, "round {round}: {shown}");
+            assert_eq!(read(&bytewise), whole, "round {round}: {shown}");
+        }
+    }
+
     #[test]
     fn nothing_known_is_a_101_without_fields() {
         let unknown = Handshake::default();

@@ -8,12 +8,18 @@ use tokio_rustls::rustls::{
     AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible,
 };
 
+use super::verifier::is_authority;
 use crate::date;
 
 /// What went wrong, if the failure is one of TLS and not of the transport under it.
 pub(in crate::connect) fn explain(error: &io::Error) -> Option<String> {
     let error = error.get_ref()?.downcast_ref::<Error>()?;
     Some(match error {
+        error if is_authority(error) => {
+            "the server's certificate is not accepted: it is an authority's (CA:TRUE); if it is \
+             your own, trust it by Tls::add_root_pem"
+                .to_owned()
+        }
         Error::InvalidCertificate(why) => {
             format!(
                 "the server's certificate is not accepted: {}",
@@ -67,13 +73,19 @@ fn certificate(error: &CertificateError) -> String {
              by Tls::add_root_pem"
                 .to_owned()
         }
+        CertificateError::BadSignature => {
+            "its signature was not made with the key of the authority that it names".to_owned()
+        }
         other => other.to_string(),
     }
 }
 
-/// `DnsName("a.example")` as `a.example`.
+/// `DnsName("a.example")` as `a.example`, `IpAddress(192.0.2.1)` as `192.0.2.1`.
 fn bare(name: &str) -> &str {
-    name.split('"').nth(1).unwrap_or(name)
+    let inside = name
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'));
+    inside.unwrap_or(name).trim_matches('"')
 }
 
 fn alerted(alert: AlertDescription) -> String {

@@ -3,6 +3,9 @@
 mod explain;
 mod provider;
 mod settings;
+#[cfg(test)]
+mod tests;
+mod verifier;
 
 use std::fmt;
 use std::io;

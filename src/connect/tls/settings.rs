@@ -1,20 +1,19 @@
 //! What a user may say about TLS without writing a rustls configuration.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
-use tokio_rustls::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
-};
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{
-    self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::{ALPN, provider::provider};
+use super::ALPN;
+use super::provider::provider;
+use super::verifier::{AcceptAny, AcceptTrusted};
 use crate::error::Error;
 
 /// TLS settings for `wss://`. Default: the roots that Mozilla trusts, TLS 1.2 and 1.3, no client
@@ -44,7 +43,7 @@ pub struct Tls {
 
 impl Tls {
     /// Trusts the certificates in this PEM text too: a private authority, or one self-signed
-    /// certificate. May be called more than once.
+    /// certificate of a server. May be called more than once.
     pub fn add_root_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.roots.push(pem.as_ref().to_owned());
         self
@@ -103,27 +102,26 @@ impl Tls {
         &self,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+        let mut added = Vec::new();
+        for pem in &self.roots {
+            added.extend(certificates("add_root_pem", pem)?);
+        }
         let mut roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
-        for pem in &self.roots {
-            for certificate in certificates("add_root_pem", pem)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| unusable("add_root_pem", error))?;
-            }
+        for certificate in &added {
+            roots
+                .add(certificate.clone())
+                .map_err(|error| unusable("add_root_pem", error))?;
         }
         if self.accept_invalid_certs {
             return Ok(Arc::new(AcceptAny(Arc::clone(provider))));
         }
-        let verifier =
+        let rules =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
                 .build()
-                .map_err(|error| {
-                    Error::config(format!("the trusted roots cannot be used: {error}"))
-                        .with_source(error)
-                })?;
-        Ok(verifier)
+                .map_err(|error| unusable("add_root_pem", error))?;
+        Ok(Arc::new(AcceptTrusted { rules, added }))
     }
 }
 
@@ -157,47 +155,6 @@ fn bad_pem(setting: &str, what: &str, error: &pem::Error) -> Error {
     Error::config(message)
 }
 
-fn unusable(setting: &str, error: rustls::Error) -> Error {
+fn unusable(setting: &str, error: impl StdError + Send + Sync + 'static) -> Error {
     Error::config(format!("{setting}: it cannot be used: {error}")).with_source(error)
-}
-
-/// Believes every certificate, though not that the server has its key: that is still proven.
-#[derive(Debug)]
-struct AcceptAny(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AcceptAny {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
