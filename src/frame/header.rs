@@ -1,5 +1,7 @@
 //! The frame header: [`Header::parse`] and [`Header::write`] are inverse of each other.
 
+use std::ops::Range;
+
 use super::{MAX_CONTROL_PAYLOAD, Opcode};
 use crate::error::ProtocolError;
 
@@ -80,6 +82,34 @@ impl Header {
         )))
     }
 
+    /// Looks for the usual case, and for nothing else: a message in one frame, no reserved bit, not
+    /// masked, its length of 7 or 16 bits in the shortest form, all of it at the beginning of
+    /// `bytes`. Its kind and where its payload is; `None` means that [`parse`](Self::parse) must look.
+    #[inline]
+    pub(crate) fn whole_message(bytes: &[u8]) -> Option<(Opcode, Range<usize>)> {
+        let [first, second, rest @ ..] = bytes else {
+            return None;
+        };
+        let opcode = match first ^ FIN {
+            TEXT => Opcode::Text,
+            BINARY => Opcode::Binary,
+            _ => return None,
+        };
+        let range = match *second {
+            short @ 0..=125 => 2..2 + usize::from(short),
+            LEN_16 => {
+                let (extended, _) = rest.split_first_chunk::<2>()?;
+                let len = u16::from_be_bytes(*extended);
+                if len < 126 {
+                    return None;
+                }
+                4..4 + usize::from(len)
+            }
+            _ => return None,
+        };
+        (range.end <= bytes.len()).then_some((opcode, range))
+    }
+
     /// Writes the header to the beginning of `out`, with the length in its shortest form; how many
     /// bytes that took.
     #[inline]
@@ -128,6 +158,8 @@ fn short_form(len: u64) -> u8 {
 /// The longest header: two bytes, eight of length, four of masking key.
 pub(crate) const MAX_HEADER: usize = 14;
 
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
 const FIN: u8 = 0x80;
 const RSV: u8 = 0x70;
 const OPCODE: u8 = 0x0f;
@@ -195,6 +227,33 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(header.len, 65536);
+    }
+
+    #[test]
+    fn the_short_look_agrees_with_the_parser_or_says_nothing() {
+        let payload = [7; 300];
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                for extended in [[0, 125], [0, 126], [1, 0]] {
+                    let bytes = [&[first, second], &extended[..], &payload].concat();
+                    for cut in [1, 2, 3, 4, 10, 129, 130, 131, 260, bytes.len()] {
+                        let bytes = &bytes[..cut];
+                        let Some((opcode, range)) = Header::whole_message(bytes) else {
+                            continue;
+                        };
+                        let (header, used) = parse(bytes).unwrap().unwrap();
+                        assert!(header.fin && header.rsv == 0 && header.mask.is_none());
+                        assert!(range.end <= bytes.len());
+                        assert_eq!((header.opcode, used), (opcode, range.start));
+                        assert_eq!(header.len, range.len() as u64);
+                    }
+                }
+            }
+        }
+        assert_eq!(
+            Header::whole_message(&[0x82, 1, 9]),
+            Some((Opcode::Binary, 2..3))
+        );
     }
 
     #[test]

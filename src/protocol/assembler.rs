@@ -1,13 +1,13 @@
 //! Fragments to messages (RFC 6455 §5.4): their order, UTF-8 that fails at the first bad byte, and
 //! the message limit. One growing buffer, however many fragments come.
 
-use bytes::{BufMut, Bytes};
+use bytes::BufMut;
 
 use crate::error::ProtocolError;
 use crate::frame::{Header, Opcode};
 use crate::growing_buffer::GrowingBuffer;
 use crate::message::Message;
-use crate::utf8::{TextBuffer, Utf8Bytes};
+use crate::utf8::TextBuffer;
 
 /// Takes the data frames of one connection, in whatever pieces they arrive.
 #[derive(Debug)]
@@ -53,21 +53,6 @@ impl Assembler {
     #[inline]
     pub(super) fn left(&self) -> Option<usize> {
         self.frame.as_ref().map(|frame| frame.left)
-    }
-
-    /// A message in one frame that has fully arrived: the short path, a check and a copy.
-    #[inline]
-    pub(super) fn whole(&self, header: &Header, payload: &[u8]) -> Result<Message, ProtocolError> {
-        if payload.len() > self.max_message_size {
-            return Err(self.too_large(payload.len() as u64));
-        }
-        if header.opcode == Opcode::Text {
-            return match Utf8Bytes::copy_from_utf8(payload) {
-                Ok(text) => Ok(Message::Text(text)),
-                Err(_) => Err(ProtocolError::InvalidUtf8),
-            };
-        }
-        Ok(Message::Binary(Bytes::copy_from_slice(payload)))
     }
 
     /// A data frame begins: judges its place in the message and, from the header alone, its size.

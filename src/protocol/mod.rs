@@ -5,6 +5,8 @@ mod assembler;
 pub(crate) mod close;
 mod fragmenter;
 
+use std::ops::Range;
+
 use bytes::BufMut;
 
 use self::assembler::Assembler;
@@ -22,6 +24,8 @@ pub(crate) struct Protocol {
     codec: FrameCodec,
     assembler: Assembler,
     closing: Closing,
+    /// The longest message that may come in one frame.
+    max_whole: usize,
     /// The longest payload of a frame that is sent.
     fragment_size: usize,
 }
@@ -43,44 +47,24 @@ impl Protocol {
             codec: FrameCodec::new().max_frame_size(config.max_frame_size),
             assembler: Assembler::new(config.max_message_size),
             closing: Closing::default(),
+            max_whole: config.max_message_size.min(config.max_frame_size),
             fragment_size: config.fragment_size.unwrap_or(usize::MAX),
         }
+    }
+
+    /// The short path: a message in one frame that lies whole at the beginning of `input`. Its kind
+    /// and where its payload is; `None` says nothing but that [`receive`](Self::receive) must look.
+    #[inline]
+    pub(crate) fn whole_message(&self, input: &[u8]) -> Option<(Opcode, Range<usize>)> {
+        let (opcode, range) = Header::whole_message(input)?;
+        (range.len() <= self.max_whole && self.assembler.is_idle()).then_some((opcode, range))
     }
 
     /// Takes bytes from the beginning of `input`: how many, and what they came to.
     ///
     /// Without an event more bytes are needed; what was not taken is then shorter than a control
     /// frame and must come again. An error is final: [`fail`](Self::fail) follows.
-    #[inline]
     pub(crate) fn receive<'a>(
-        &mut self,
-        input: &'a [u8],
-    ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
-        if self.assembler.left().is_none() {
-            let Some((header, used)) = self.codec.header(input)? else {
-                return Ok((0, None));
-            };
-            let rest = &input[used..];
-            if header.len <= rest.len() as u64 {
-                #[expect(clippy::cast_possible_truncation, reason = "the payload is in memory")]
-                let len = header.len as usize;
-                let is_message =
-                    header.fin && matches!(header.opcode, Opcode::Text | Opcode::Binary);
-                if is_message && self.assembler.is_idle() {
-                    let message = self.assembler.whole(&header, &rest[..len])?;
-                    return Ok((used + len, Some(Event::Message(message))));
-                }
-                if header.opcode.is_control() {
-                    let event = self.control(header.opcode, &rest[..len])?;
-                    return Ok((used + len, Some(event)));
-                }
-            }
-        }
-        self.receive_fragments(input)
-    }
-
-    /// What is no whole message and no whole control frame at the beginning of `input`.
-    fn receive_fragments<'a>(
         &mut self,
         input: &'a [u8],
     ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
@@ -89,15 +73,25 @@ impl Protocol {
             let left = if let Some(left) = self.assembler.left() {
                 left
             } else {
-                let Some((header, used)) = self.codec.header(&input[taken..])? else {
+                let rest = &input[taken..];
+                let Some((header, used)) = self.codec.header(rest)? else {
                     return Ok((taken, None));
                 };
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "the limits are of this type"
+                )]
+                let len = header.len as usize;
                 if header.opcode.is_control() {
-                    return self.control_among_fragments(&header, input, taken, used);
+                    let Some(payload) = rest.get(used..used + len) else {
+                        return Ok((taken, None));
+                    };
+                    let event = self.control(header.opcode, payload)?;
+                    return Ok((taken + used + len, Some(event)));
                 }
                 self.assembler.begin(&header)?;
                 taken += used;
-                header.len.try_into().unwrap_or(usize::MAX)
+                len
             };
             let rest = &input[taken..];
             let take = left.min(rest.len());
@@ -108,25 +102,6 @@ impl Protocol {
             if taken == input.len() {
                 return Ok((taken, None));
             }
-        }
-    }
-
-    fn control_among_fragments<'a>(
-        &mut self,
-        header: &Header,
-        input: &'a [u8],
-        taken: usize,
-        used: usize,
-    ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
-        let start = taken + used;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a control frame has at most 125 bytes"
-        )]
-        let end = start + header.len as usize;
-        match input.get(start..end) {
-            Some(payload) => Ok((end, Some(self.control(header.opcode, payload)?))),
-            None => Ok((taken, None)),
         }
     }
 
@@ -219,8 +194,17 @@ mod tests {
         for piece in pieces {
             held.extend_from_slice(piece);
             loop {
-                let (taken, event) = protocol.receive(&held)?;
-                let seen = event.map(|event| format!("{event:?}"));
+                let (taken, seen) = if let Some((opcode, range)) = protocol.whole_message(&held) {
+                    let payload = held[range.clone()].to_vec();
+                    let message = match opcode {
+                        Opcode::Text => String::from_utf8(payload).unwrap().into(),
+                        _ => Message::from(payload),
+                    };
+                    (range.end, Some(format!("{:?}", Event::Message(message))))
+                } else {
+                    let (taken, event) = protocol.receive(&held)?;
+                    (taken, event.map(|event| format!("{event:?}")))
+                };
                 held.drain(..taken);
                 match seen {
                     Some(seen) => events.push(seen),

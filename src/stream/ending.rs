@@ -14,6 +14,8 @@ use super::write_queue::WriteQueue;
 use crate::error::Error;
 
 /// A connection on its way out. It ends when its steps are done, or when the time is up.
+///
+/// From its beginning on the read buffer holds nothing, so that nothing can come of it.
 pub(super) struct Ending {
     steps: &'static [Step],
     /// Not there when no step waits for the peer.
@@ -38,6 +40,9 @@ const CLEAN: &[Step] = &[Step::Flush, Step::Drain, Step::Shutdown];
 /// Our side ends at once, but reading goes on: to drop a socket with unread bytes in it would reset
 /// the connection, and the peer might never see our Close frame.
 const FAILED: &[Step] = &[Step::Flush, Step::Shutdown, Step::Drain];
+
+/// A peer that is still there learns of it; one that is not costs nothing.
+const LOST: &[Step] = &[Step::Shutdown];
 
 /// How long a peer that broke the rules may keep an error from its user.
 const FAILED_LINGER: Duration = Duration::from_millis(500);
@@ -65,7 +70,7 @@ impl Ending {
     /// The transport is of no more use.
     pub(super) fn lost(error: Error) -> Self {
         Self {
-            steps: &[],
+            steps: LOST,
             deadline: None,
             outcome: Some(error),
         }
@@ -110,10 +115,11 @@ fn drain<T: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     for _ in 0..DRAINED_AT_ONCE {
-        read.consume(read.unread().len());
-        if ready!(read.poll_fill(io, cx))? == 0 {
+        let count = ready!(read.poll_fill(io, cx))?;
+        if count == 0 {
             return Poll::Ready(Ok(()));
         }
+        read.consume(count);
     }
     cx.waker().wake_by_ref();
     Poll::Pending

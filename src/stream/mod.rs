@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
@@ -35,6 +35,7 @@ use crate::frame::{ControlPayload, Opcode};
 use crate::handshake::Handshake;
 use crate::message::{CloseInfo, Message};
 use crate::protocol::{Event, Protocol};
+use crate::utf8::Utf8Bytes;
 
 /// An open WebSocket connection: a `Stream` of messages and a `Sink` for them.
 ///
@@ -88,6 +89,14 @@ enum State {
     Ended,
 }
 
+/// What came of one step of receiving.
+enum Step {
+    /// Something has changed: look again.
+    Again,
+    /// What the stream gives next.
+    Give(Option<Result<Message, Error>>),
+}
+
 impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// A stream over a transport on which somebody else has done the opening handshake.
     ///
@@ -132,100 +141,124 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         role: Role,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
-        if self.streak >= STREAK {
-            self.streak = 0;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let polled = self.poll_receive(role, cx);
-        self.streak = if polled.is_ready() {
-            self.streak + 1
-        } else {
-            0
-        };
-        polled
-    }
-
-    fn poll_receive(
-        &mut self,
-        role: Role,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Message, Error>>> {
         for _ in 0..TURN {
-            if !matches!(self.state, State::Open | State::Closing(_)) {
-                return self.poll_end(role, cx).map(|error| error.map(Err));
+            // The short path: a message that lies whole in what has been read. It is built here, where
+            // it is given away, because moving it costs more than making it.
+            let unread = self.read.unread();
+            if let Some((opcode, range)) = self.protocol.whole_message(unread) {
+                let (payload, taken) = (&unread[range.clone()], range.end);
+                if self.streak == STREAK {
+                    self.streak = 0;
+                    break;
+                }
+                if opcode == Opcode::Binary {
+                    let bytes = Bytes::copy_from_slice(payload);
+                    self.given(taken, range.len());
+                    return Poll::Ready(Some(Ok(Message::Binary(bytes))));
+                }
+                // What is no text is found again, and failed, on the long way.
+                if let Ok(text) = Utf8Bytes::copy_from_utf8(payload) {
+                    self.given(taken, range.len());
+                    return Poll::Ready(Some(Ok(Message::Text(text))));
+                }
             }
-            match self.protocol.receive(self.read.unread()) {
-                Ok((taken, Some(Event::Message(message)))) => {
-                    self.read.consume(taken);
-                    self.stats.received.message(message.len());
-                    return Poll::Ready(Some(Ok(message)));
-                }
-                Ok((taken, None)) => {
-                    self.read.consume(taken);
-                    if let Some(message) = ready!(self.poll_fill(role, cx)) {
-                        self.stats.received.message(message.len());
-                        return Poll::Ready(Some(Ok(message)));
-                    }
-                }
-                Ok((taken, Some(Event::Ping(payload)))) => {
-                    self.stats.received.pings += 1;
-                    self.observe(ControlFrame::Ping(payload));
-                    self.pong_due = Some(ControlPayload::new(payload));
-                    self.read.consume(taken);
-                    // A socket that takes nothing just now keeps the Pong waiting, not the reader;
-                    // one that failed shows it when there is nothing left to read.
-                    let _ = self.poll_out(role, cx);
-                }
-                Ok((taken, Some(Event::Pong(payload)))) => {
-                    self.stats.received.pongs += 1;
-                    self.observe(ControlFrame::Pong(payload));
-                    self.read.consume(taken);
-                }
-                Ok((taken, Some(Event::Close(reply)))) => {
-                    self.read.consume(taken);
-                    self.close_received(reply, role);
-                }
-                Err(error) => self.fail(&error, role),
+            if let Step::Give(item) = ready!(self.poll_step(role, cx)) {
+                return Poll::Ready(item);
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
+    #[inline]
+    fn given(&mut self, taken: usize, len: usize) {
+        self.read.consume(taken);
+        self.stats.received.message(len);
+        self.streak += 1;
+    }
+
+    /// Whatever is to be done when no whole message lies there: one frame, one read, or one step
+    /// towards the end.
+    fn poll_step(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<Step> {
+        if !matches!(self.state, State::Open | State::Closing(_)) {
+            let error = ready!(self.poll_end(role, cx));
+            return Poll::Ready(Step::Give(error.map(Err)));
+        }
+        if self.read.unread().is_empty() {
+            return self.poll_fill(role, cx);
+        }
+        match self.protocol.receive(self.read.unread()) {
+            Ok((taken, Some(Event::Message(message)))) => {
+                self.given(taken, message.len());
+                return Poll::Ready(Step::Give(Some(Ok(message))));
+            }
+            Ok((taken, None)) => {
+                self.read.consume(taken);
+                return self.poll_fill(role, cx);
+            }
+            Ok((taken, Some(Event::Ping(payload)))) => {
+                self.stats.received.pings += 1;
+                self.observe(ControlFrame::Ping(payload));
+                self.pong_due = Some(ControlPayload::new(payload));
+                self.read.consume(taken);
+                // A socket that takes nothing just now keeps the Pong waiting, not the reader;
+                // one that failed shows it when there is nothing left to read.
+                let _ = self.poll_out(role, cx);
+            }
+            Ok((taken, Some(Event::Pong(payload)))) => {
+                self.stats.received.pongs += 1;
+                self.observe(ControlFrame::Pong(payload));
+                self.read.consume(taken);
+            }
+            Ok((taken, Some(Event::Close(reply)))) => {
+                self.read.consume(taken);
+                self.close_received(reply, role);
+            }
+            Err(error) => self.fail(&error, role),
+        }
+        Poll::Ready(Step::Again)
+    }
+
     /// Brings more bytes, and the message if they were read right into their place and completed it.
-    fn poll_fill(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    #[inline]
+    fn poll_fill(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<Step> {
         // Whoever waits for the peer leaves nothing unsent behind.
         let _ = self.poll_out(role, cx);
-        let cx = &mut Context::from_waker(self.wakers.register(role, cx.waker()));
         if let State::Closing(deadline) = &mut self.state {
+            let cx = &mut Context::from_waker(self.wakers.register(role, cx.waker()));
             if deadline.as_mut().poll(cx).is_ready() {
                 self.close_timed_out();
-                return Poll::Ready(None);
+                return Poll::Ready(Step::Again);
             }
         }
         let in_place = self
             .protocol
             .payload_left()
             .is_some_and(|left| left >= IN_PLACE);
-        let polled = if in_place {
-            self.read.clear();
-            let io = Pin::new(&mut self.io);
-            self.protocol
-                .with_room(|mut room| poll_read_buf(io, cx, &mut room))
-        } else {
-            None
-        };
-        let polled = polled.unwrap_or_else(|| self.read.poll_fill(&mut self.io, cx));
+        let mut polled = self.poll_read(in_place, cx);
+        if polled.is_pending() {
+            let waker = self.wakers.register(role, cx.waker());
+            if !waker.will_wake(cx.waker()) {
+                // Two tasks wait: the socket is to wake both, whoever came last.
+                let both = waker.clone();
+                polled = self.poll_read(in_place, &mut Context::from_waker(&both));
+            }
+        }
         match polled {
             Poll::Ready(Ok(0)) => self.lost(None, role),
             Poll::Ready(Ok(count)) if in_place => match self.protocol.filled(count) {
-                Ok(message) => return Poll::Ready(message),
+                Ok(Some(message)) => {
+                    self.read.expect_large();
+                    self.given(0, message.len());
+                    return Poll::Ready(Step::Give(Some(Ok(message))));
+                }
+                Ok(None) => {}
                 Err(error) => self.fail(&error, role),
             },
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) => self.lost(Some(error), role),
             Poll::Pending => {
+                self.streak = 0;
                 self.protocol.idle();
                 let Some(error) = self.write_error.take() else {
                     return Poll::Pending;
@@ -233,11 +266,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 self.lost(Some(error), role);
             }
         }
-        Poll::Ready(None)
+        Poll::Ready(Step::Again)
+    }
+
+    /// Reads once: right into the message if there is much of it to come, else into the buffer.
+    #[inline]
+    fn poll_read(&mut self, in_place: bool, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if in_place {
+            self.read.clear();
+            let io = Pin::new(&mut self.io);
+            let fill = |mut room: &mut dyn BufMut| poll_read_buf(io, cx, &mut room);
+            if let Some(polled) = self.protocol.with_room(fill) {
+                return polled;
+            }
+        }
+        self.read.poll_fill(&mut self.io, cx)
     }
 
     /// Sends what is queued and the Pong that is due.
+    #[inline]
     fn poll_out(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.queue.is_clean() && self.pong_due.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_queue(role, cx)
+    }
+
+    fn poll_queue(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             if !self.queue.holds_pong() {
                 if let Some(payload) = self.pong_due.take() {
@@ -249,8 +304,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 return Poll::Ready(Ok(()));
             }
             let before = self.queue.len();
-            let cx = &mut Context::from_waker(self.wakers.register(role, cx.waker()));
-            let polled = self.queue.poll_flush(&mut self.io, cx);
+            let mut polled = self.queue.poll_flush(&mut self.io, cx);
+            if polled.is_pending() {
+                let waker = self.wakers.register(role, cx.waker());
+                if !waker.will_wake(cx.waker()) {
+                    let cx = &mut Context::from_waker(waker);
+                    polled = self.queue.poll_flush(&mut self.io, cx);
+                }
+            }
             if self.queue.len() < before {
                 self.wakers.wake_other(role);
             }
@@ -333,6 +394,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     fn end(&mut self, ending: Ending, role: Role) {
         self.pong_due = None;
+        self.read.clear();
         self.state = State::Ending(Box::new(ending));
         self.wakers.wake_other(role);
     }
@@ -367,13 +429,16 @@ impl<T> WsStream<T> {
         handshake: Handshake,
         observer: Option<Observer>,
     ) -> Self {
-        let state = match config.check() {
-            Ok(()) => State::Open,
-            Err(error) => State::Ending(Box::new(Ending::lost(error))),
+        let (state, read) = match config.check() {
+            Ok(()) => (State::Open, ReadBuffer::new(read_already)),
+            Err(error) => (
+                State::Ending(Box::new(Ending::lost(error))),
+                ReadBuffer::new(Bytes::new()),
+            ),
         };
         Self {
             io,
-            read: ReadBuffer::new(read_already),
+            read,
             protocol: Protocol::new(config),
             queue: WriteQueue::default(),
             pong_due: None,

@@ -3,39 +3,60 @@
 //! A connection takes one when bytes are about to move and gives it back when it is drained. The
 //! memory is written once, when a buffer is made: reading into it needs no zeroing and no `unsafe`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-/// Buffers are of this size: large enough that a flood costs few system calls, small enough to stay
-/// in the second-level cache.
-pub(super) const BUFFER_SIZE: usize = 64 << 10;
+/// Buffers are of this size: large enough that a flood costs few system calls and that a frame of
+/// 64 KiB fits with its header, small enough to stay in the second-level cache.
+pub(super) const BUFFER_SIZE: usize = (64 << 10) + 64;
 
 /// A buffer of [`BUFFER_SIZE`] initialised bytes, whose content is whatever it held last.
+#[inline]
 pub(super) fn take() -> Vec<u8> {
-    POOL.try_with(|pool| pool.borrow_mut().pop())
+    // While the thread ends, the pool may be gone before the last connection.
+    let pooled = POOL.try_with(|pool| {
+        let first = pool.first.take();
+        if first.is_empty() {
+            pool.more.borrow_mut().pop()
+        } else {
+            Some(first)
+        }
+    });
+    pooled
         .ok()
         .flatten()
         .unwrap_or_else(|| vec![0; BUFFER_SIZE])
 }
 
 /// Gives a buffer back. One that is not of the pool's size is freed.
+#[inline]
 pub(super) fn give(buffer: Vec<u8>) {
     if buffer.len() != BUFFER_SIZE {
         return;
     }
-    // While the thread ends, the pool may be gone before the last connection: then it is freed.
     let _ = POOL.try_with(|pool| {
-        let mut pool = pool.borrow_mut();
-        if pool.len() < KEPT {
-            pool.push(buffer);
+        let second = pool.first.replace(buffer);
+        if !second.is_empty() {
+            let mut more = pool.more.borrow_mut();
+            if more.len() < KEPT {
+                more.push(second);
+            }
         }
     });
 }
 
-/// One to read into, one to write from, and one that a slow consumer has just given back.
-const KEPT: usize = 3;
+/// So many buffers are kept beside the first: what a message of 1 MiB takes on its way out.
+const KEPT: usize = 16;
+
+struct Pool {
+    /// The buffer that moves most bytes, in reach without a search.
+    first: Cell<Vec<u8>>,
+    more: RefCell<Vec<Vec<u8>>>,
+}
 
 thread_local! {
-    static POOL: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static POOL: Pool = const {
+        Pool { first: Cell::new(Vec::new()), more: RefCell::new(Vec::new()) }
+    };
 }
 
 #[cfg(test)]
@@ -50,11 +71,11 @@ mod tests {
         let again = take();
         assert_eq!(again.as_ptr(), address);
 
-        for _ in 0..10 {
+        for _ in 0..3 * KEPT {
             give(vec![0; BUFFER_SIZE]);
         }
         give(vec![0; 10]);
-        let kept = POOL.with(|pool| pool.borrow().iter().map(Vec::len).collect::<Vec<_>>());
+        let kept = POOL.with(|pool| pool.more.borrow().iter().map(Vec::len).collect::<Vec<_>>());
         assert_eq!(kept, [BUFFER_SIZE; KEPT]);
     }
 }

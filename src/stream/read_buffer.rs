@@ -10,12 +10,13 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::pool;
 
 /// Holds a buffer only while there are bytes in it.
-#[derive(Default)]
 pub(super) struct ReadBuffer {
     /// Initialised memory; empty while nothing is held.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// How much is read at once.
+    at_once: usize,
 }
 
 impl ReadBuffer {
@@ -26,6 +27,7 @@ impl ReadBuffer {
             buffer: read_already.into(),
             start: 0,
             end,
+            at_once: pool::BUFFER_SIZE,
         }
     }
 
@@ -43,21 +45,39 @@ impl ReadBuffer {
     /// Reads once; `Ready(0)` is the end of the transport.
     ///
     /// The caller has taken all but a few bytes before: an unfinished header or control frame.
+    #[inline]
     pub(super) fn poll_fill<T: AsyncRead + Unpin>(
         &mut self,
         io: &mut T,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        self.make_room();
-        let mut room = ReadBuf::new(&mut self.buffer[self.end..]);
+        if self.start < self.end {
+            self.make_room();
+        } else {
+            (self.start, self.end) = (0, 0);
+            if self.buffer.len() != pool::BUFFER_SIZE {
+                self.buffer = pool::take();
+            }
+        }
+        let most = self.buffer.len().min(self.end + self.at_once);
+        let mut room = ReadBuf::new(&mut self.buffer[self.end..most]);
         let polled = Pin::new(io).poll_read(cx, &mut room);
         let count = room.filled().len();
         if polled.is_pending() {
             self.park();
         }
         ready!(polled)?;
+        if count == self.at_once {
+            self.at_once = pool::BUFFER_SIZE;
+        }
         self.end += count;
         Poll::Ready(Ok(count))
+    }
+
+    /// A frame was so large that most of it went past this buffer. The next may be as large: then
+    /// what is read here together with its header has to be copied, so it shall not be much.
+    pub(super) fn expect_large(&mut self) {
+        self.at_once = BEFORE_LARGE;
     }
 
     /// Drops everything and gives the memory back.
@@ -67,6 +87,7 @@ impl ReadBuffer {
     }
 
     /// Puts what is unread at the beginning of a buffer of the pool.
+    #[cold]
     fn make_room(&mut self) {
         let unread = self.start..self.end;
         debug_assert!(
@@ -84,13 +105,19 @@ impl ReadBuffer {
     }
 
     /// Nothing can be read now: keeps the few unread bytes, and no buffer.
+    #[inline]
     fn park(&mut self) {
-        let unread = self.unread().to_vec();
-        let end = unread.len();
-        pool::give(std::mem::replace(&mut self.buffer, unread));
-        (self.start, self.end) = (0, end);
+        let kept = if self.end == 0 {
+            Vec::new()
+        } else {
+            self.unread().to_vec()
+        };
+        pool::give(std::mem::replace(&mut self.buffer, kept));
     }
 }
+
+/// Room for a header and a few small frames, and little to copy if a large one follows.
+const BEFORE_LARGE: usize = 1 << 10;
 
 impl Drop for ReadBuffer {
     fn drop(&mut self) {

@@ -19,8 +19,10 @@ use crate::frame::{Header, MAX_HEADER, Opcode, mask};
 pub(super) struct WriteQueue {
     /// What goes out before `tail`.
     chunks: VecDeque<Chunk>,
-    /// The buffer that small frames are gathered in: initialised memory, or empty.
+    /// The buffer that frames are gathered in: initialised memory, or empty.
     tail: Vec<u8>,
+    /// A small buffer that stays with the connection, while `tail` is a large one.
+    small: Vec<u8>,
     /// How much of `tail` is filled.
     tail_end: usize,
     /// How much of what is in front has been written.
@@ -64,16 +66,57 @@ impl WriteQueue {
         self.until_pong = self.len;
     }
 
-    /// Queues a frame: copies its payload and masks it with a fresh key.
+    /// Queues a frame: copies its payload and masks it with a fresh key, in one pass.
     #[inline]
     pub(super) fn push(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let key = mask::new_key();
-        let mut head = [0; MAX_HEADER];
-        let used = header(opcode, fin, payload.len(), key).write(&mut head);
-        let room = self.gather(used + payload.len());
-        let (to_head, to_payload) = room.split_at_mut(used);
-        to_head.copy_from_slice(&head[..used]);
-        mask::copy(to_payload, payload, key);
+        self.push_header(opcode, fin, payload.len(), key);
+        match self.tail[self.tail_end..].get_mut(..payload.len()) {
+            Some(room) => {
+                mask::copy(room, payload, key);
+                self.tail_end += payload.len();
+                self.len += payload.len();
+            }
+            None => self.push_in_pieces(payload, key),
+        }
+    }
+
+    /// Spreads a payload over as many buffers as it takes.
+    fn push_in_pieces(&mut self, mut payload: &[u8], key: [u8; 4]) {
+        loop {
+            // A multiple of the key's length, so that the next piece begins with its first byte.
+            let room = (self.tail.len() - self.tail_end) & !7;
+            let (piece, rest) = payload.split_at(room.min(payload.len()));
+            mask::copy(&mut self.tail[self.tail_end..][..piece.len()], piece, key);
+            self.tail_end += piece.len();
+            self.len += piece.len();
+            if rest.is_empty() {
+                return;
+            }
+            payload = rest;
+            self.seal_tail();
+            self.tail = pool::take();
+        }
+    }
+
+    /// Queues a header, in a buffer that has room for the payload too if that is not large.
+    #[inline]
+    fn push_header(&mut self, opcode: Opcode, fin: bool, len: usize, key: [u8; 4]) {
+        if self.tail.len() - self.tail_end < MAX_HEADER + len {
+            self.next_tail(MAX_HEADER + len);
+        }
+        if let Some(head) = self.tail[self.tail_end..].first_chunk_mut() {
+            let header = Header {
+                fin,
+                rsv: 0,
+                opcode,
+                mask: Some(key),
+                len: len as u64,
+            };
+            let used = header.write(head);
+            self.tail_end += used;
+            self.len += used;
+        }
     }
 
     /// Queues a frame whose payload is given away: a large one is not copied if it is unique.
@@ -86,10 +129,9 @@ impl WriteQueue {
             Err(shared) => return self.push(opcode, fin, &shared),
         };
         let key = mask::new_key();
-        let mut head = [0; MAX_HEADER];
-        let used = header(opcode, fin, payload.len(), key).write(&mut head);
-        self.gather(used).copy_from_slice(&head[..used]);
         mask::apply(&mut payload, key);
+        // The payload is not in the tail, but room is what a header of its length asks for.
+        self.push_header(opcode, fin, payload.len(), key);
         self.seal_tail();
         self.len += payload.len();
         self.chunks.push_back(Chunk::Payload(payload));
@@ -147,58 +189,75 @@ impl WriteQueue {
     }
 
     /// The transport took `count` bytes.
+    #[inline]
     fn advance(&mut self, count: usize) {
         self.len = self.len.saturating_sub(count);
         self.until_pong = self.until_pong.saturating_sub(count);
         self.written += count;
+        if !self.chunks.is_empty() {
+            self.drop_written_chunks();
+        }
+        if self.len == 0 {
+            self.release();
+        }
+    }
+
+    fn drop_written_chunks(&mut self) {
         while let Some(front) = self.chunks.front() {
             let len = front.bytes().len();
             if self.written < len {
                 return;
             }
             self.written -= len;
-            if let Some(Chunk::Gathered(buffer, _)) = self.chunks.pop_front() {
-                pool::give(buffer);
+            match self.chunks.pop_front() {
+                Some(Chunk::Gathered(buffer, _)) if buffer.len() > SMALL => pool::give(buffer),
+                // If the tail is small too, one of them is enough.
+                Some(Chunk::Gathered(buffer, _)) if self.tail.len() > SMALL => self.small = buffer,
+                _ => {}
             }
         }
-        if self.len == 0 {
-            pool::give(std::mem::take(&mut self.tail));
-            self.chunks = VecDeque::new();
-            (self.tail_end, self.written) = (0, 0);
-        }
+        self.chunks = VecDeque::new();
     }
 
-    /// Room for `count` more bytes at the end of the queue, which count as queued from now on.
-    #[inline]
-    fn gather(&mut self, count: usize) -> &mut [u8] {
-        if self.tail.len() - self.tail_end < count {
-            self.next_tail(count);
-        }
-        let start = self.tail_end;
-        self.tail_end += count;
-        self.len += count;
-        &mut self.tail[start..self.tail_end]
-    }
-
-    /// A gathering buffer with room for `count` bytes.
+    /// Makes `tail` a buffer that has room for `count` more bytes, or is as good as empty.
+    #[cold]
     fn next_tail(&mut self, count: usize) {
-        self.seal_tail();
-        let tail = if count <= pool::BUFFER_SIZE {
-            pool::take()
+        if self.tail.is_empty() {
+            self.tail = std::mem::take(&mut self.small);
+            if self.tail.is_empty() && count <= SMALL {
+                self.tail = vec![0; SMALL];
+            }
+        }
+        if self.tail.len() - self.tail_end >= count {
+            return;
+        }
+        if self.tail.len() <= SMALL {
+            let mut tail = pool::take();
+            tail[..self.tail_end].copy_from_slice(&self.tail[..self.tail_end]);
+            self.small = std::mem::replace(&mut self.tail, tail);
         } else {
-            vec![0; count]
-        };
-        pool::give(std::mem::replace(&mut self.tail, tail));
+            self.seal_tail();
+            self.tail = pool::take();
+        }
     }
 
     /// What has been gathered goes before whatever comes next.
     fn seal_tail(&mut self) {
         if self.tail_end > 0 {
-            let buffer = std::mem::take(&mut self.tail);
-            self.chunks
-                .push_back(Chunk::Gathered(buffer, self.tail_end));
+            let full = std::mem::take(&mut self.tail);
+            self.chunks.push_back(Chunk::Gathered(full, self.tail_end));
             self.tail_end = 0;
         }
+    }
+
+    /// Everything has been written: only the small buffer stays.
+    #[inline]
+    fn release(&mut self) {
+        if self.tail.len() > SMALL {
+            let small = std::mem::take(&mut self.small);
+            pool::give(std::mem::replace(&mut self.tail, small));
+        }
+        (self.tail_end, self.written) = (0, 0);
     }
 }
 
@@ -217,24 +276,16 @@ impl Chunk {
     }
 }
 
-#[inline]
-fn header(opcode: Opcode, fin: bool, len: usize, key: [u8; 4]) -> Header {
-    Header {
-        fin,
-        rsv: 0,
-        opcode,
-        mask: Some(key),
-        len: len as u64,
-    }
-}
+/// What stays with a connection once it has written something.
+const SMALL: usize = 512;
 
-/// From here on a payload is masked where it is instead of copied: below, a second slice in a
-/// vectored write costs more than the copy.
+/// From here on a payload that nobody else holds is masked where it is instead of copied: below, a
+/// second slice in a vectored write costs more than the copy.
 const IN_PLACE: usize = 16 << 10;
 
-/// Slices in one vectored write. More would be built on the stack at every write for nothing: small
-/// frames share a buffer, and large ones fill a socket's buffer with a few.
-const MAX_SLICES: usize = 16;
+/// Slices in one vectored write: a message of 1 MiB. More would only cost at every write, since small
+/// frames share a buffer.
+const MAX_SLICES: usize = 17;
 
 #[cfg(test)]
 mod tests {
@@ -351,7 +402,8 @@ mod tests {
             assert!(flush(&mut queue, &mut sink));
             assert!(sink.payloads() == expected, "in steps of {step}");
             assert_eq!(shared, large, "what others hold is not masked in place");
-            assert!(queue.is_clean() && queue.tail.is_empty() && queue.chunks.is_empty());
+            assert!(queue.is_clean() && queue.chunks.is_empty());
+            assert!(queue.tail.len() + queue.small.len() <= SMALL);
         }
     }
 

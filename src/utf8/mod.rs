@@ -3,6 +3,7 @@
 //!
 //! What keeps [`Utf8Bytes`] valid is in this folder alone: nobody else can build one unchecked.
 
+mod short;
 mod text_buffer;
 mod validator;
 
@@ -65,10 +66,10 @@ impl Utf8Bytes {
     /// Checks `bytes` and copies them: one pass each, one allocation.
     #[inline]
     pub(crate) fn copy_from_utf8(bytes: &[u8]) -> Result<Self, InvalidUtf8> {
-        match simdutf8::basic::from_utf8(bytes) {
-            Ok(_) => Ok(Self(Bytes::copy_from_slice(bytes))),
-            Err(_) => Err(InvalidUtf8),
+        if short::is_ascii(bytes) || simdutf8::basic::from_utf8(bytes).is_ok() {
+            return Ok(Self(Bytes::copy_from_slice(bytes)));
         }
+        Err(InvalidUtf8)
     }
 }
 

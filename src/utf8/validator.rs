@@ -1,5 +1,7 @@
 //! Incremental UTF-8 validation: a text may be cut anywhere, also inside a code point.
 
+use super::short;
+
 /// The bytes seen so far cannot be the beginning of any UTF-8 text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InvalidUtf8;
@@ -31,6 +33,9 @@ impl Validator {
                 Err(error) if error.error_len().is_none() => {}
                 Err(_) => return Err(InvalidUtf8),
             }
+        }
+        if short::is_ascii(piece) {
+            return Ok(());
         }
         let Err(error) = simdutf8::compat::from_utf8(piece) else {
             return Ok(());
