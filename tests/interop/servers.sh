@@ -1,4 +1,4 @@
-# Starts servers on loopback and ends them, whatever happens. Sourced by the scripts that drive them; needs
+# Starts servers on loopback and ends them, and whatever drives them, however the script ends. Sourced by the scripts that drive them; needs
 # `run`, a folder for logs.
 
 servers=()
@@ -41,4 +41,12 @@ start() {
     fi
     sleep 0.05
   done
+}
+
+# drive COMMAND...: like the command itself, but a signal to the script ends both at once: bash would otherwise
+# finish waiting for a command in the foreground first.
+drive() {
+  "$@" </dev/null &
+  servers+=("$!")
+  wait "$!"
 }
