@@ -30,10 +30,15 @@ impl GrowingBuffer {
         }
     }
 
+    /// How much can be appended without growing.
+    pub(crate) fn spare(&self) -> usize {
+        self.bytes.capacity() - self.bytes.len()
+    }
+
     /// Where at most `limit` bytes may be appended without growing.
     pub(crate) fn room(&mut self, limit: usize) -> impl BufMut + '_ {
-        let spare = self.bytes.capacity() - self.bytes.len();
-        (&mut self.bytes).limit(limit.min(spare))
+        let limit = limit.min(self.spare());
+        (&mut self.bytes).limit(limit)
     }
 
     pub(crate) fn push(&mut self, piece: &[u8]) {
@@ -49,7 +54,7 @@ impl GrowingBuffer {
             let bytes = Bytes::copy_from_slice(&self.bytes);
             return (bytes, self.cleared());
         }
-        if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / 4 {
+        if self.spare() > self.bytes.len() / 4 {
             self.bytes.shrink_to_fit();
         }
         (Bytes::from(self.bytes), Self::default())

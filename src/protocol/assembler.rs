@@ -30,6 +30,8 @@ enum Body {
 #[derive(Debug)]
 struct Partial {
     left: usize,
+    /// How long the message can become at most, as far as this frame tells.
+    ceiling: usize,
     fin: bool,
 }
 
@@ -86,6 +88,7 @@ impl Assembler {
         message.make_room(left, ceiling);
         self.frame = Some(Partial {
             left,
+            ceiling,
             fin: header.fin,
         });
         Ok(())
@@ -93,9 +96,10 @@ impl Assembler {
 
     /// The next bytes of the current frame, at most as many as are [`left`](Self::left).
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<Option<Message>, ProtocolError> {
-        let Some(message) = &mut self.message else {
+        let (Some(message), Some(frame)) = (&mut self.message, &self.frame) else {
             return Ok(None);
         };
+        message.make_room(piece.len(), frame.ceiling);
         match message {
             Body::Text(text) => text.push(piece).map_err(|_| ProtocolError::InvalidUtf8)?,
             Body::Binary(bytes) => bytes.push(piece),
@@ -108,12 +112,9 @@ impl Assembler {
     pub(super) fn with_room<R>(&mut self, fill: impl FnOnce(&mut dyn BufMut) -> R) -> Option<R> {
         let frame = self.frame.as_ref()?;
         let message = self.message.as_mut()?;
-        let ceiling = if frame.fin {
-            message.len() + frame.left
-        } else {
-            self.max_message_size
-        };
-        message.make_room(frame.left, ceiling);
+        if message.spare() == 0 {
+            message.make_room(frame.left, frame.ceiling);
+        }
         Some(match message {
             Body::Text(text) => fill(&mut text.room(frame.left)),
             Body::Binary(bytes) => fill(&mut bytes.room(frame.left)),
@@ -181,6 +182,13 @@ impl Body {
         match self {
             Self::Text(text) => text.len(),
             Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    fn spare(&self) -> usize {
+        match self {
+            Self::Text(text) => text.spare(),
+            Self::Binary(bytes) => bytes.spare(),
         }
     }
 

@@ -102,6 +102,10 @@ impl Ending {
                 }
             }
         }
+        if self.steps.iter().any(|step| matches!(step, Step::Shutdown)) {
+            // The time is up, but the peer shall still learn that this side is done, if it listens.
+            let _ = Pin::new(io).poll_shutdown(cx);
+        }
         self.steps = &[];
         queue.clear();
         read.clear();

@@ -11,7 +11,7 @@ pub(super) const BUFFER_SIZE: usize = (64 << 10) + 64;
 
 /// A buffer of [`BUFFER_SIZE`] initialised bytes, whose content is whatever it held last.
 #[inline]
-pub(super) fn take() -> Vec<u8> {
+pub(super) fn take() -> Box<[u8]> {
     // While the thread ends, the pool may be gone before the last connection.
     let pooled = POOL.try_with(|pool| {
         let first = pool.first.take();
@@ -21,15 +21,13 @@ pub(super) fn take() -> Vec<u8> {
             Some(first)
         }
     });
-    pooled
-        .ok()
-        .flatten()
-        .unwrap_or_else(|| vec![0; BUFFER_SIZE])
+    let pooled = pooled.ok().flatten();
+    pooled.unwrap_or_else(|| vec![0; BUFFER_SIZE].into())
 }
 
 /// Gives a buffer back. One that is not of the pool's size is freed.
 #[inline]
-pub(super) fn give(buffer: Vec<u8>) {
+pub(super) fn give(buffer: Box<[u8]>) {
     if buffer.len() != BUFFER_SIZE {
         return;
     }
@@ -47,16 +45,15 @@ pub(super) fn give(buffer: Vec<u8>) {
 /// So many buffers are kept beside the first: what a message of 1 MiB takes on its way out.
 const KEPT: usize = 16;
 
+#[derive(Default)]
 struct Pool {
     /// The buffer that moves most bytes, in reach without a search.
-    first: Cell<Vec<u8>>,
-    more: RefCell<Vec<Vec<u8>>>,
+    first: Cell<Box<[u8]>>,
+    more: RefCell<Vec<Box<[u8]>>>,
 }
 
 thread_local! {
-    static POOL: Pool = const {
-        Pool { first: Cell::new(Vec::new()), more: RefCell::new(Vec::new()) }
-    };
+    static POOL: Pool = Pool::default();
 }
 
 #[cfg(test)]
@@ -72,10 +69,11 @@ mod tests {
         assert_eq!(again.as_ptr(), address);
 
         for _ in 0..3 * KEPT {
-            give(vec![0; BUFFER_SIZE]);
+            give(vec![0; BUFFER_SIZE].into());
         }
-        give(vec![0; 10]);
-        let kept = POOL.with(|pool| pool.more.borrow().iter().map(Vec::len).collect::<Vec<_>>());
+        give(vec![0; 10].into());
+        let sizes = |pool: &Pool| pool.more.borrow().iter().map(|kept| kept.len()).collect();
+        let kept: Vec<usize> = POOL.with(sizes);
         assert_eq!(kept, [BUFFER_SIZE; KEPT]);
     }
 }

@@ -12,7 +12,7 @@ use super::pool;
 /// Holds a buffer only while there are bytes in it.
 pub(super) struct ReadBuffer {
     /// Initialised memory; empty while nothing is held.
-    buffer: Vec<u8>,
+    buffer: Box<[u8]>,
     start: usize,
     end: usize,
     /// How much is read at once.
@@ -24,7 +24,7 @@ impl ReadBuffer {
     pub(super) fn new(read_already: Bytes) -> Self {
         let end = read_already.len();
         Self {
-            buffer: read_already.into(),
+            buffer: Vec::from(read_already).into(),
             start: 0,
             end,
             at_once: pool::BUFFER_SIZE,
@@ -108,9 +108,9 @@ impl ReadBuffer {
     #[inline]
     fn park(&mut self) {
         let kept = if self.end == 0 {
-            Vec::new()
+            Box::default()
         } else {
-            self.unread().to_vec()
+            self.unread().into()
         };
         pool::give(std::mem::replace(&mut self.buffer, kept));
     }
@@ -154,6 +154,6 @@ mod tests {
         let mut buffer = ReadBuffer::new(Bytes::from_static(b"ab"));
         assert_eq!(fill(&mut buffer, &mut near), Poll::Pending);
         assert_eq!(buffer.unread(), b"ab");
-        assert!(buffer.buffer.capacity() < 128);
+        assert!(buffer.buffer.len() == 2);
     }
 }

@@ -20,9 +20,9 @@ pub(super) struct WriteQueue {
     /// What goes out before `tail`.
     chunks: VecDeque<Chunk>,
     /// The buffer that frames are gathered in: initialised memory, or empty.
-    tail: Vec<u8>,
+    tail: Box<[u8]>,
     /// A small buffer that stays with the connection, while `tail` is a large one.
-    small: Vec<u8>,
+    small: Box<[u8]>,
     /// How much of `tail` is filled.
     tail_end: usize,
     /// How much of what is in front has been written.
@@ -37,7 +37,7 @@ pub(super) struct WriteQueue {
 
 enum Chunk {
     /// A gathering buffer that is full, and how much of it counts.
-    Gathered(Vec<u8>, usize),
+    Gathered(Box<[u8]>, usize),
     /// A large payload.
     Payload(BytesMut),
 }
@@ -225,7 +225,7 @@ impl WriteQueue {
         if self.tail.is_empty() {
             self.tail = std::mem::take(&mut self.small);
             if self.tail.is_empty() && count <= SMALL {
-                self.tail = vec![0; SMALL];
+                self.tail = vec![0; SMALL].into();
             }
         }
         if self.tail.len() - self.tail_end >= count {

@@ -34,6 +34,11 @@ impl TextBuffer {
         self.bytes.make_room(declared, ceiling);
     }
 
+    /// See [`GrowingBuffer::spare`].
+    pub(crate) fn spare(&self) -> usize {
+        self.bytes.spare()
+    }
+
     /// Where at most `limit` bytes of the text may be appended; [`check`](Self::check) follows.
     pub(crate) fn room(&mut self, limit: usize) -> impl BufMut + '_ {
         self.bytes.room(limit)
