@@ -99,7 +99,9 @@ impl Assembler {
         let (Some(message), Some(frame)) = (&mut self.message, &self.frame) else {
             return Ok(None);
         };
-        message.make_room(piece.len(), frame.ceiling);
+        if message.spare() < piece.len() {
+            message.make_room(piece.len(), frame.ceiling);
+        }
         match message {
             Body::Text(text) => text.push(piece).map_err(|_| ProtocolError::InvalidUtf8)?,
             Body::Binary(bytes) => bytes.push(piece),

@@ -9,18 +9,12 @@ use crate::utf8::Utf8Bytes;
 /// Where the closing handshake stands.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
+    /// Whether a Close frame of ours has been queued.
     sent: bool,
-    received: bool,
     info: Option<Box<CloseInfo>>,
 }
 
 impl Closing {
-    /// Whether data may still be sent: no Close frame has gone either way, and nothing failed.
-    #[inline]
-    pub(super) fn is_open(&self) -> bool {
-        !self.sent && self.info.is_none()
-    }
-
     /// How the connection ended; `None` while that is open.
     pub(super) fn info(&self) -> Option<&CloseInfo> {
         self.info.as_deref()
@@ -31,27 +25,32 @@ impl Closing {
         self.sent = true;
     }
 
-    /// The peer's Close frame: what to answer, if an answer is due (RFC 6455 §5.5.1).
-    pub(super) fn receive(&mut self, body: &[u8]) -> Result<Option<ControlPayload>, ProtocolError> {
+    /// The peer's Close frame.
+    pub(super) fn receive(&mut self, body: &[u8]) -> Result<(), ProtocolError> {
         let (code, reason) = read_body(body)?;
         let by = if self.sent {
             Side::Client
         } else {
             Side::Server
         };
-        self.received = true;
         self.info = Some(Box::new(CloseInfo {
             by,
             code,
             reason,
             clean: true,
         }));
-        if self.sent {
-            return Ok(None);
-        }
+        Ok(())
+    }
+
+    /// What answers the peer's Close frame, once, unless ours had gone before it (RFC 6455 §5.5.1).
+    pub(super) fn reply(&mut self) -> Option<ControlPayload> {
+        let info = self.info.as_ref().filter(|info| info.clean && !self.sent)?;
         self.sent = true;
         // The code is echoed, the reason is not: that would only repeat what the peer said.
-        Ok(Some(ControlPayload::new(&body[..body.len().min(2)])))
+        let code = info.code.map(|code| u16::from(code).to_be_bytes());
+        Some(ControlPayload::new(
+            code.as_ref().map_or(&[], |code| &code[..]),
+        ))
     }
 
     /// This side fails the connection (RFC 6455 §7.1.7): the Close frame to send, if none was yet.
@@ -131,22 +130,23 @@ mod tests {
     #[test]
     fn the_peers_close_is_answered_once_with_its_code() {
         let mut closing = Closing::default();
-        let reply = closing.receive(b"\x03\xe8bye").unwrap().unwrap();
-        assert_eq!(reply.as_slice(), b"\x03\xe8");
+        closing.receive(b"\x03\xe8bye").unwrap();
+        assert_eq!(closing.reply().unwrap().as_slice(), b"\x03\xe8");
+        assert_eq!(closing.reply(), None);
         let info = closing.info().unwrap();
         assert_eq!(
             (info.by, info.code, info.clean),
             (Side::Server, Some(CloseCode::NORMAL), true)
         );
         assert_eq!(info.reason, "bye");
-        assert!(!closing.is_open());
     }
 
     #[test]
     fn an_answer_to_our_close_is_not_answered() {
         let mut closing = Closing::default();
         closing.sent();
-        assert_eq!(closing.receive(b""), Ok(None));
+        closing.receive(b"").unwrap();
+        assert_eq!(closing.reply(), None);
         let info = closing.info().unwrap();
         assert_eq!((info.by, info.code, info.clean), (Side::Client, None, true));
     }

@@ -37,8 +37,8 @@ pub(crate) enum Event<'a> {
     /// A Ping, which is to be answered with the same payload (RFC 6455 §5.5.2).
     Ping(&'a [u8]),
     Pong(&'a [u8]),
-    /// The peer's Close frame, and the body of the Close frame that is to answer it, if any.
-    Close(Option<ControlPayload>),
+    /// The peer's Close frame; [`close_reply`](Protocol::close_reply) has the answer to it.
+    Close,
 }
 
 impl Protocol {
@@ -70,38 +70,35 @@ impl Protocol {
     ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
         let mut taken = 0;
         loop {
-            let left = if let Some(left) = self.assembler.left() {
-                left
-            } else {
-                let rest = &input[taken..];
-                let Some((header, used)) = self.codec.header(rest)? else {
+            let rest = &input[taken..];
+            if let Some(left) = self.assembler.left() {
+                let take = left.min(rest.len());
+                taken += take;
+                if let Some(message) = self.assembler.push(&rest[..take])? {
+                    return Ok((taken, Some(Event::Message(message))));
+                }
+                if take < left {
+                    return Ok((taken, None));
+                }
+                continue;
+            }
+            let Some((header, used)) = self.codec.header(rest)? else {
+                return Ok((taken, None));
+            };
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the frame limit is of this type"
+            )]
+            let len = header.len as usize;
+            if header.opcode.is_control() {
+                let Some(payload) = rest[used..].get(..len) else {
                     return Ok((taken, None));
                 };
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "the limits are of this type"
-                )]
-                let len = header.len as usize;
-                if header.opcode.is_control() {
-                    let Some(payload) = rest.get(used..used + len) else {
-                        return Ok((taken, None));
-                    };
-                    let event = self.control(header.opcode, payload)?;
-                    return Ok((taken + used + len, Some(event)));
-                }
-                self.assembler.begin(&header)?;
-                taken += used;
-                len
-            };
-            let rest = &input[taken..];
-            let take = left.min(rest.len());
-            taken += take;
-            if let Some(message) = self.assembler.push(&rest[..take])? {
-                return Ok((taken, Some(Event::Message(message))));
+                let event = self.control(header.opcode, payload)?;
+                return Ok((taken + used + len, Some(event)));
             }
-            if taken == input.len() {
-                return Ok((taken, None));
-            }
+            self.assembler.begin(&header)?;
+            taken += used;
         }
     }
 
@@ -114,9 +111,9 @@ impl Protocol {
             Opcode::Ping => Ok(Event::Ping(payload)),
             Opcode::Pong => Ok(Event::Pong(payload)),
             _ => {
-                let reply = self.closing.receive(payload)?;
+                self.closing.receive(payload)?;
                 self.assembler.discard();
-                Ok(Event::Close(reply))
+                Ok(Event::Close)
             }
         }
     }
@@ -144,16 +141,10 @@ impl Protocol {
         }
     }
 
-    /// The frames of a message to send. Whether one may be sent, [`is_open`](Self::is_open) says.
+    /// The frames of a message to send (RFC 6455 §6.1).
     #[inline]
     pub(crate) fn fragments(&self, opcode: Opcode, len: usize) -> Fragments {
         Fragments::new(opcode, len, self.fragment_size)
-    }
-
-    /// Whether messages may be sent (RFC 6455 §6.1).
-    #[inline]
-    pub(crate) fn is_open(&self) -> bool {
-        self.closing.is_open()
     }
 
     /// How the connection ended; `None` while it has not.
@@ -164,6 +155,11 @@ impl Protocol {
     /// A Close frame of our own is queued: from here on nothing else may be sent.
     pub(crate) fn close_sent(&mut self) {
         self.closing.sent();
+    }
+
+    /// The body of the Close frame that answers the peer's, if one is due (RFC 6455 §5.5.1).
+    pub(crate) fn close_reply(&mut self) -> Option<ControlPayload> {
+        self.closing.reply()
     }
 
     /// Fails the connection (RFC 6455 §7.1.7): the body of the Close frame to send, if any.
@@ -266,11 +262,8 @@ mod tests {
     fn after_our_close_the_peers_is_not_answered() {
         let mut protocol = Protocol::new(&Config::default());
         protocol.close_sent();
-        assert!(!protocol.is_open());
-        assert_eq!(
-            protocol.receive(&[0x88, 0]),
-            Ok((2, Some(Event::Close(None))))
-        );
+        assert_eq!(protocol.receive(&[0x88, 0]), Ok((2, Some(Event::Close))));
+        assert_eq!(protocol.close_reply(), None);
         assert!(protocol.close_info().unwrap().clean);
     }
 }

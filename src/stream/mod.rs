@@ -141,16 +141,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         role: Role,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
+        if self.streak >= STREAK {
+            self.streak = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         for _ in 0..TURN {
             // The short path: a message that lies whole in what has been read. It is built here, where
             // it is given away, because moving it costs more than making it.
             let unread = self.read.unread();
             if let Some((opcode, range)) = self.protocol.whole_message(unread) {
                 let (payload, taken) = (&unread[range.clone()], range.end);
-                if self.streak == STREAK {
-                    self.streak = 0;
-                    break;
-                }
                 if opcode == Opcode::Binary {
                     let bytes = Bytes::copy_from_slice(payload);
                     self.given(taken, range.len());
@@ -184,17 +185,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             let error = ready!(self.poll_end(role, cx));
             return Poll::Ready(Step::Give(error.map(Err)));
         }
-        if self.read.unread().is_empty() {
-            return self.poll_fill(role, cx);
-        }
-        match self.protocol.receive(self.read.unread()) {
-            Ok((taken, Some(Event::Message(message)))) => {
-                self.given(taken, message.len());
-                return Poll::Ready(Step::Give(Some(Ok(message))));
+        if !self.read.unread().is_empty() {
+            if let Some(step) = self.receive_frame(role, cx) {
+                return Poll::Ready(step);
             }
+        }
+        self.poll_fill(role, cx)
+    }
+
+    /// Takes what lies in the read buffer, up to the next event; `None` when more must be read.
+    fn receive_frame(&mut self, role: Role, cx: &mut Context<'_>) -> Option<Step> {
+        match self.protocol.receive(self.read.unread()) {
             Ok((taken, None)) => {
                 self.read.consume(taken);
-                return self.poll_fill(role, cx);
+                return None;
+            }
+            Ok((taken, Some(Event::Message(message)))) => {
+                self.given(taken, message.len());
+                return Some(Step::Give(Some(Ok(message))));
             }
             Ok((taken, Some(Event::Ping(payload)))) => {
                 self.stats.received.pings += 1;
@@ -210,13 +218,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 self.observe(ControlFrame::Pong(payload));
                 self.read.consume(taken);
             }
-            Ok((taken, Some(Event::Close(reply)))) => {
+            Ok((taken, Some(Event::Close))) => {
                 self.read.consume(taken);
-                self.close_received(reply, role);
+                self.close_received(role);
             }
             Err(error) => self.fail(&error, role),
         }
-        Poll::Ready(Step::Again)
+        Some(Step::Again)
     }
 
     /// Brings more bytes, and the message if they were read right into their place and completed it.
@@ -241,7 +249,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             if !waker.will_wake(cx.waker()) {
                 // Two tasks wait: the socket is to wake both, whoever came last.
                 let both = waker.clone();
-                polled = self.poll_read(in_place, &mut Context::from_waker(&both));
+                polled = self.poll_read_again(in_place, &mut Context::from_waker(&both));
             }
         }
         match polled {
@@ -269,8 +277,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         Poll::Ready(Step::Again)
     }
 
+    #[cold]
+    fn poll_read_again(&mut self, in_place: bool, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.poll_read(in_place, cx)
+    }
+
     /// Reads once: right into the message if there is much of it to come, else into the buffer.
-    #[inline]
+    #[inline(always)]
     fn poll_read(&mut self, in_place: bool, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if in_place {
             self.read.clear();
@@ -309,7 +322,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 let waker = self.wakers.register(role, cx.waker());
                 if !waker.will_wake(cx.waker()) {
                     let cx = &mut Context::from_waker(waker);
-                    polled = self.queue.poll_flush(&mut self.io, cx);
+                    polled = self.queue.poll_flush_again(&mut self.io, cx);
                 }
             }
             if self.queue.len() < before {
@@ -337,11 +350,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         Poll::Ready(outcome)
     }
 
-    fn close_received(&mut self, reply: Option<ControlPayload>, role: Role) {
+    fn close_received(&mut self, role: Role) {
         if let Some(info) = self.protocol.close_info() {
             self.observe(ControlFrame::Close(info));
         }
-        if let Some(body) = reply {
+        if let Some(body) = self.protocol.close_reply() {
             self.queue.push(Opcode::Close, true, body.as_slice());
         }
         let deadline = match std::mem::replace(&mut self.state, State::Ended) {

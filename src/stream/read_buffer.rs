@@ -117,7 +117,7 @@ impl ReadBuffer {
 }
 
 /// Room for a header and a few small frames, and little to copy if a large one follows.
-const BEFORE_LARGE: usize = 1 << 10;
+const BEFORE_LARGE: usize = 512;
 
 impl Drop for ReadBuffer {
     fn drop(&mut self) {

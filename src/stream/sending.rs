@@ -43,7 +43,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     ///
     /// Dropped while it waited, the message was not queued.
     pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        self.ready().await?;
+        if !self.is_ready() {
+            self.ready().await?;
+        }
         self.queue_message(message.into());
         Ok(())
     }
@@ -96,7 +98,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     ///
     /// As [`feed`](Self::feed).
     pub async fn feed_text(&mut self, text: &str) -> Result<(), Error> {
-        self.ready().await?;
+        if !self.is_ready() {
+            self.ready().await?;
+        }
         self.queue_borrowed(Opcode::Text, text.as_bytes());
         Ok(())
     }
@@ -111,7 +115,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     ///
     /// As [`feed`](Self::feed).
     pub async fn feed_binary(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.ready().await?;
+        if !self.is_ready() {
+            self.ready().await?;
+        }
         self.queue_borrowed(Opcode::Binary, bytes);
         Ok(())
     }
@@ -217,12 +223,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     }
 
     /// Waits until a message may be queued.
-    #[inline]
     async fn ready(&mut self) -> Result<(), Error> {
-        if self.queue.len() <= self.write_high_water {
-            return self.check_open();
-        }
         poll_fn(|cx| self.poll_ready_to_queue(cx)).await
+    }
+
+    /// Whether a message may be queued without a wait, which is nearly always.
+    #[inline]
+    fn is_ready(&self) -> bool {
+        self.queue.len() <= self.write_high_water && self.is_open()
+    }
+
+    #[inline]
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Open) && self.write_error.is_none()
     }
 
     pub(super) fn poll_ready_to_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -307,10 +320,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     #[inline]
     pub(super) fn check_open(&self) -> Result<(), Error> {
-        let open = matches!(self.state, State::Open)
-            && self.protocol.is_open()
-            && self.write_error.is_none();
-        if open { Ok(()) } else { Err(self.closed()) }
+        if self.is_open() {
+            Ok(())
+        } else {
+            Err(self.closed())
+        }
     }
 
     #[cold]

@@ -137,7 +137,18 @@ impl WriteQueue {
         self.chunks.push_back(Chunk::Payload(payload));
     }
 
+    /// [`poll_flush`](Self::poll_flush), where that is rare.
+    #[cold]
+    pub(super) fn poll_flush_again<T: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll_flush(io, cx)
+    }
+
     /// Writes until the queue is empty or the transport takes no more, then flushes.
+    #[inline]
     pub(super) fn poll_flush<T: AsyncWrite + Unpin>(
         &mut self,
         io: &mut T,

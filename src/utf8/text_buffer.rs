@@ -44,14 +44,22 @@ impl TextBuffer {
         self.bytes.room(limit)
     }
 
-    /// Appends a piece and checks it.
+    /// Checks a piece and appends it.
+    #[inline]
     pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
+        self.check()?;
+        self.validator.push(piece)?;
         self.bytes.push(piece);
-        self.check()
+        self.checked = self.bytes.len();
+        Ok(())
     }
 
     /// Checks what was appended since the last check.
+    #[inline]
     pub(crate) fn check(&mut self) -> Result<(), InvalidUtf8> {
+        if self.checked == self.bytes.len() {
+            return Ok(());
+        }
         self.validator
             .push(&self.bytes.as_slice()[self.checked..])?;
         self.checked = self.bytes.len();
