@@ -1,0 +1,30 @@
+//! The behaviour of the client against servers that are written byte by byte, well-behaved and not.
+//!
+//! `tests/ROWS.md` says which test shows which promise.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod allocations;
+mod back_pressure;
+mod cancellation;
+mod close;
+mod contract;
+mod control;
+mod endings;
+mod fairness;
+mod field;
+mod fragments;
+mod frames;
+mod handshake;
+mod heads;
+mod limits;
+mod properties;
+mod refusal;
+mod request;
+mod rows;
+mod sink;
+#[cfg(feature = "__tls")]
+mod tls;
+mod utf8;
+mod wakers;

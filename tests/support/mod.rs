@@ -1,0 +1,16 @@
+//! What the tests share: servers written against raw bytes, sockets that behave badly, an
+//! allocator that counts, and a clock that waits for nobody.
+//!
+//! Nothing here uses the crate's own codec: a codec that is tested against itself proves nothing.
+
+pub(crate) mod alloc;
+pub(crate) mod io;
+pub(crate) mod pipe;
+pub(crate) mod random;
+pub(crate) mod request;
+pub(crate) mod run;
+pub(crate) mod scripted;
+#[cfg(feature = "__tls")]
+pub(crate) mod tls;
+pub(crate) mod verdict;
+pub(crate) mod wire;

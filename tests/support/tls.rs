@@ -1,0 +1,91 @@
+//! A TLS server with a certificate made at run time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::server::TlsStream;
+
+use super::scripted::{Peer, join};
+
+/// A self-signed certificate and its key.
+pub(crate) struct Identity {
+    certified: CertifiedKey<KeyPair>,
+}
+
+impl Identity {
+    /// For the names or addresses given.
+    pub(crate) fn of(names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let certified = generate_simple_self_signed(names).unwrap();
+        Self { certified }
+    }
+
+    /// What a client must trust to accept it.
+    pub(crate) fn pem(&self) -> String {
+        self.certified.cert.pem()
+    }
+
+    fn acceptor(&self) -> TlsAcceptor {
+        let key = PrivatePkcs8KeyDer::from(self.certified.signing_key.serialize_der());
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![self.certified.cert.der().clone()],
+                PrivateKeyDer::from(key),
+            )
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+#[cfg(feature = "rustls-ring")]
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(tokio_rustls::rustls::crypto::ring::default_provider())
+}
+
+#[cfg(not(feature = "rustls-ring"))]
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// A scripted server behind TLS, for one connection.
+#[derive(Debug)]
+pub(crate) struct TlsServer {
+    pub(crate) address: SocketAddr,
+    script: JoinHandle<()>,
+}
+
+impl TlsServer {
+    /// The script gets `None` when the client gave up in the TLS handshake.
+    pub(crate) async fn start<F, S>(identity: &Identity, script: F) -> Self
+    where
+        F: FnOnce(Option<Peer<TlsStream<TcpStream>>>) -> S + Send + 'static,
+        S: Future<Output = ()> + Send,
+    {
+        let acceptor = identity.acceptor();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let script = tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            script(acceptor.accept(socket).await.ok().map(Peer::new)).await;
+        });
+        Self { address, script }
+    }
+
+    pub(crate) fn url(&self, host: &str) -> String {
+        format!("wss://{host}:{}/", self.address.port())
+    }
+
+    pub(crate) async fn done(self) {
+        join(self.script).await;
+    }
+}
