@@ -1,4 +1,4 @@
-//! How a test runs: on one thread, with a limit on everything, so that nothing can hang.
+//! How a test runs: with a limit on everything, so that nothing can hang.
 
 use std::future::Future;
 use std::process;
@@ -9,23 +9,27 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-/// Runs a test with a clock that jumps to the next deadline whenever nothing else can happen:
-/// for transports in memory, where a wait of an hour costs nothing.
+/// Runs a test on one thread, with a clock that jumps to the next deadline whenever nothing else can
+/// happen: for transports in memory, where a wait of an hour costs nothing.
 pub(crate) fn paused<T>(test: impl Future<Output = T>) -> T {
-    run(true, Duration::from_secs(24 * 3600), test)
+    let day = Duration::from_secs(24 * 3600);
+    run(Builder::new_current_thread().start_paused(true), day, test)
 }
 
-/// Runs a test with the real clock: for sockets.
+/// Runs a test on one thread with the real clock: for sockets.
 pub(crate) fn real<T>(test: impl Future<Output = T>) -> T {
-    run(false, Duration::from_secs(60), test)
+    run(&mut Builder::new_current_thread(), MINUTE, test)
 }
 
-fn run<T>(start_paused: bool, limit: Duration, test: impl Future<Output = T>) -> T {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .start_paused(start_paused)
-        .build()
-        .unwrap();
+/// Runs a test with the real clock, its tasks on two threads.
+pub(crate) fn threaded<T>(test: impl Future<Output = T>) -> T {
+    run(Builder::new_multi_thread().worker_threads(2), MINUTE, test)
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn run<T>(builder: &mut Builder, limit: Duration, test: impl Future<Output = T>) -> T {
+    let runtime = builder.enable_all().build().unwrap();
     let _watched = watch();
     // Boxed: a test's future may be large, and the deadline would move it about.
     let test = Box::pin(test);

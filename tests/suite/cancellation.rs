@@ -1,0 +1,359 @@
+//! Dropped futures: 100,000 random steps in which `next`, `send`, `feed`, `flush`, `ping` and
+//! `close` are polled a few times and then dropped, while the peer checks the order and the content
+//! of what it gets, and the client of what it is given.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use longwire::{CloseCode, CloseInfo, Config, Error, ErrorKind, Message, WsStream};
+use tokio::task::unconstrained;
+
+use crate::support::io::{Chaos, Cuts};
+use crate::support::pipe::{Far, Near, pipe};
+use crate::support::random::Random;
+use crate::support::run::paused;
+use crate::support::scripted::upgraded;
+use crate::support::wire::{self, ClientFrames, binary, close, continuation, ping, text};
+
+const STEPS: usize = 100_000;
+const STEPS_OF_A_CONNECTION: usize = 1_000;
+
+#[test]
+fn dropped_futures_leave_the_stream_in_sync() {
+    paused(unconstrained(async {
+        let mut random = Random::new();
+        let mut dropped = 0;
+        for _ in 0..STEPS / STEPS_OF_A_CONNECTION {
+            let mut client = Client::new(&mut random);
+            for _ in 0..STEPS_OF_A_CONNECTION {
+                client.step();
+                client.server.step();
+            }
+            client.close();
+            dropped += client.dropped;
+        }
+        // A test of dropping that never drops would show nothing.
+        assert!(dropped > STEPS / 10, "only {dropped} futures were dropped");
+    }));
+}
+
+/// Message `number`, whose content anyone can tell from its number.
+fn content(number: usize) -> Message {
+    let length = match number % 97 {
+        0 => 40_000,
+        1..8 => 3_000,
+        rest => rest,
+    };
+    let content = format!("{number}:{}", "é".repeat(length / 2));
+    if number % 2 == 0 {
+        Message::from(content)
+    } else {
+        Message::from(content.into_bytes())
+    }
+}
+
+/// The number of a message, whose content must be right.
+fn number(message: &Message) -> usize {
+    let digits: Vec<u8> = message
+        .as_bytes()
+        .iter()
+        .copied()
+        .take_while(u8::is_ascii_digit)
+        .collect();
+    let number = String::from_utf8(digits).unwrap().parse().unwrap();
+    assert_eq!(*message, content(number), "the content of message {number}");
+    number
+}
+
+struct Client {
+    ws: WsStream<Chaos<Near>>,
+    server: Server,
+    random: Random,
+    /// The messages that the server has begun to send and that were not given yet.
+    received: usize,
+    next_number: usize,
+    next_ping: usize,
+    dropped: usize,
+    closing: bool,
+}
+
+impl Client {
+    fn new(random: &mut Random) -> Self {
+        let (near, far) = pipe(1 + random.below(2_000));
+        let io = Chaos::over(near)
+            .read_cuts(Cuts::Random(random.fork(), 1 + random.below(5_000)))
+            .write_cuts(Cuts::Random(random.fork(), 1 + random.below(3_000)))
+            .not_ready_one_in(3, random.fork());
+        let mut config = Config::default().write_high_water(random.below(5_000));
+        if random.one_in(2) {
+            config = config.fragment_size(1 + random.below(2_000));
+        }
+        Self {
+            ws: upgraded(io, config),
+            server: Server::new(far, random.fork()),
+            random: random.fork(),
+            received: 0,
+            next_number: 0,
+            next_ping: 0,
+            dropped: 0,
+            closing: false,
+        }
+    }
+
+    /// One call, polled a few times and then dropped.
+    fn step(&mut self) {
+        let polls = 1 + self.random.below(3);
+        match self.random.below(10) {
+            0..4 => match polled(polls, self.ws.next()) {
+                Some(Some(Ok(message))) => self.receive(&message),
+                Some(other) => panic!("an end in the middle: {other:?}"),
+                None => self.dropped += 1,
+            },
+            way @ 4..8 => self.send(way, polls),
+            8 => match polled(polls, self.ws.flush()) {
+                Some(flushed) => flushed.unwrap(),
+                None => self.dropped += 1,
+            },
+            _ => {
+                let payload = format!("{}", self.next_ping);
+                self.next_ping += 1;
+                let done = polled(polls, self.ws.ping(payload));
+                self.attempted(done);
+            }
+        }
+    }
+
+    fn send(&mut self, way: usize, polls: usize) {
+        let number = self.next_number;
+        self.next_number += 1;
+        let message = content(number);
+        let ws = &mut self.ws;
+        let done = match (way, &message) {
+            (4, _) => polled(polls, ws.send(message)),
+            (5, _) => polled(polls, ws.feed(message)),
+            (6, Message::Text(text)) => polled(polls, ws.send_text(text)),
+            (6, Message::Binary(bytes)) => polled(polls, ws.send_binary(bytes)),
+            (_, Message::Text(text)) => polled(polls, ws.feed_text(text)),
+            (_, Message::Binary(bytes)) => polled(polls, ws.feed_binary(bytes)),
+        };
+        if matches!(done, Some(Ok(()))) {
+            self.server.promised.push_back(number);
+        }
+        self.attempted(done);
+    }
+
+    fn attempted(&mut self, done: Option<Result<(), Error>>) {
+        match done {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                assert!(self.closing, "{error:?}");
+                assert_eq!(error.kind(), ErrorKind::Closed);
+            }
+            None => self.dropped += 1,
+        }
+    }
+
+    /// Messages come in order and without a gap, until a `close` begins to discard them.
+    fn receive(&mut self, message: &Message) {
+        let number = number(message);
+        if self.closing {
+            assert!(number >= self.received, "{number} behind {}", self.received);
+        } else {
+            assert_eq!(number, self.received);
+        }
+        self.received = number + 1;
+    }
+
+    /// Closes with dropped futures on the way, until the closing handshake is done.
+    fn close(&mut self) {
+        self.closing = true;
+        for _ in 0..100_000 {
+            let polls = 1 + self.random.below(3);
+            match self.random.below(6) {
+                0 => match polled(polls, self.ws.next()) {
+                    Some(Some(Ok(message))) => self.receive(&message),
+                    Some(Some(Err(error))) => panic!("closing failed: {error:?}"),
+                    Some(None) => return self.judge_the_end(),
+                    None => self.dropped += 1,
+                },
+                1 => self.send(4 + polls, polls),
+                2 => {
+                    let done = polled(polls, self.ws.flush());
+                    self.attempted(done);
+                }
+                _ => match polled(polls, self.ws.close(CloseCode(4321), "enough")) {
+                    Some(Ok(_)) => return self.judge_the_end(),
+                    Some(Err(error)) => panic!("closing failed: {error:?}"),
+                    None => self.dropped += 1,
+                },
+            }
+            self.server.step();
+        }
+        panic!("closing never ends");
+    }
+
+    fn judge_the_end(&mut self) {
+        let info = self.ws.close_info().expect("it is over").clone();
+        let CloseInfo { code, clean, .. } = info;
+        assert_eq!((code, clean), (Some(CloseCode(4321)), true));
+        assert!(matches!(polled(3, self.ws.next()), Some(None)));
+        self.server.read_all();
+        let server = &self.server;
+        assert!(server.far.client_has_finished(), "no end of the transport");
+        assert!(server.closed && !server.frames.inside_frame());
+        assert!(
+            server.promised.is_empty(),
+            "sent, and never arrived: {:?}",
+            server.promised
+        );
+    }
+}
+
+/// Polls a future so many times, and then drops it.
+fn polled<F: Future>(times: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..times {
+        if let Poll::Ready(done) = future.as_mut().poll(&mut cx) {
+            return Some(done);
+        }
+    }
+    None
+}
+
+/// The peer, which sends numbered messages and judges what it gets.
+struct Server {
+    far: Far,
+    random: Random,
+    frames: ClientFrames,
+    /// What is to be sent and has not been put into the pipe.
+    outgoing: VecDeque<u8>,
+    next_message: usize,
+    next_ping: usize,
+    /// The messages whose sending was reported as done and that have not come.
+    promised: VecDeque<usize>,
+    /// The message that is coming in fragments.
+    partial: Option<(u8, Vec<u8>)>,
+    last_number: Option<usize>,
+    last_ping: Option<usize>,
+    last_pong: Option<usize>,
+    closed: bool,
+}
+
+impl Server {
+    fn new(far: Far, random: Random) -> Self {
+        Self {
+            far,
+            random,
+            frames: ClientFrames::default(),
+            outgoing: VecDeque::new(),
+            next_message: 0,
+            next_ping: 0,
+            promised: VecDeque::new(),
+            partial: None,
+            last_number: None,
+            last_ping: None,
+            last_pong: None,
+            closed: false,
+        }
+    }
+
+    fn step(&mut self) {
+        if self.outgoing.len() < 10_000 && !self.closed {
+            self.say_something();
+        }
+        let most = self.random.below(4_000).min(self.outgoing.len());
+        let bytes: Vec<u8> = self.outgoing.drain(..most).collect();
+        self.far.put(&bytes);
+        if self.closed && self.outgoing.is_empty() {
+            self.far.finish();
+        }
+        let most = self.random.below(6_000);
+        self.read(most);
+    }
+
+    fn say_something(&mut self) {
+        if self.random.one_in(3) {
+            self.say_ping();
+        }
+        let message = content(self.next_message);
+        self.next_message += 1;
+        let first = if message.is_text() { text } else { binary };
+        let bytes = message.as_bytes();
+        if self.random.one_in(2) {
+            self.outgoing.extend(first(bytes).bytes());
+            return;
+        }
+        let (head, tail) = bytes.split_at(self.random.below(bytes.len() + 1));
+        self.outgoing.extend(first(head).more().bytes());
+        self.say_ping();
+        self.outgoing.extend(continuation(tail).bytes());
+    }
+
+    fn say_ping(&mut self) {
+        let payload = self.next_ping.to_string();
+        self.next_ping += 1;
+        self.outgoing.extend(ping(payload).bytes());
+    }
+
+    fn read_all(&mut self) {
+        self.read(usize::MAX);
+    }
+
+    fn read(&mut self, most: usize) {
+        self.frames.push(&self.far.take(most));
+        while let Some(frame) = self.frames.next() {
+            let parsed = || -> usize {
+                let digits = std::str::from_utf8(&frame.payload).unwrap();
+                digits.parse().expect("a number")
+            };
+            match frame.opcode {
+                wire::PING => rises(&mut self.last_ping, parsed()),
+                wire::PONG => {
+                    assert!(parsed() < self.next_ping, "a Pong for no Ping");
+                    rises(&mut self.last_pong, parsed());
+                }
+                wire::CLOSE => {
+                    assert_eq!(frame.close_code_and_reason(), Some((4321, "enough")));
+                    assert!(self.partial.is_none(), "a Close inside a message");
+                    self.closed = true;
+                    self.outgoing.extend(close(4321, "").bytes());
+                }
+                opcode => {
+                    let (_, joined) = self.partial.get_or_insert((opcode, Vec::new()));
+                    joined.extend(&frame.payload);
+                    if frame.fin {
+                        self.judge();
+                    }
+                }
+            }
+        }
+    }
+
+    /// A message of the client is whole: the one that is due, or a later one if those between were
+    /// dropped before they were sent.
+    fn judge(&mut self) {
+        let (opcode, bytes) = self.partial.take().unwrap();
+        let message = if opcode == wire::TEXT {
+            Message::from(String::from_utf8(bytes).expect("text"))
+        } else {
+            Message::from(bytes)
+        };
+        let number = number(&message);
+        rises(&mut self.last_number, number);
+        if let Some(due) = self.promised.front() {
+            assert!(number <= *due, "{number} came, and {due} was sent before it");
+            if number == *due {
+                self.promised.pop_front();
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn rises(last: &mut Option<usize>, number: usize) {
+    assert!(last.is_none_or(|last| last < number), "{number} behind {last:?}");
+    *last = Some(number);
+}

@@ -1,0 +1,385 @@
+//! The response of the opening handshake (RFC 6455 §4.1): what makes a connection, and what must not.
+
+use std::time::Duration;
+
+use longwire::error::HandshakeError;
+use longwire::{Connect, Error, ErrorKind, Phase, WsStream};
+use tokio::io::DuplexStream;
+use tokio::time::Instant;
+
+use crate::support::request::{Request, Response};
+use crate::support::run::{paused, real};
+use crate::support::scripted::{Peer, Server};
+use crate::support::verdict::{assert_error, ends, next_binary, next_text};
+use crate::support::wire::{self, binary, close, ping, text};
+
+type Answered = Result<WsStream<DuplexStream>, Error>;
+
+/// Connects to a server that gives this answer and then waits.
+async fn answered(answer: impl FnOnce(&Request) -> Vec<u8>) -> Answered {
+    answered_to(longwire::connect("ws://server.example/"), answer).await
+}
+
+async fn answered_to(connect: Connect, answer: impl FnOnce(&Request) -> Vec<u8>) -> Answered {
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let connect = connect.over(near).into_future();
+    let mut peer = Peer::new(far);
+    let server = async {
+        let request = peer.request().await;
+        peer.send(answer(&request)).await;
+    };
+    let begun = Instant::now();
+    let (result, ()) = tokio::join!(connect, server);
+    assert!(begun.elapsed() < Duration::from_millis(100));
+    if let Ok(ws) = &result {
+        // The peer must outlive the stream that is given away.
+        let _ = ws.handshake();
+        tokio::spawn(async move { peer.drain().await });
+    }
+    result
+}
+
+/// The reason why the handshake failed.
+#[track_caller]
+fn reason(result: Answered) -> HandshakeError {
+    let error = result.expect_err("a handshake that must fail");
+    assert_error(&error, ErrorKind::Handshake, Phase::Upgrade);
+    let source = std::error::Error::source(&error).expect("a reason");
+    source
+        .downcast_ref::<HandshakeError>()
+        .expect("a reason of the handshake")
+        .clone()
+}
+
+macro_rules! assert_reason {
+    ($result:expr, $kind:ident, $what:expr) => {
+        let reason = reason($result);
+        assert!(
+            matches!(reason, HandshakeError::$kind(_)),
+            "{:?}: {reason:?}",
+            $what
+        );
+    };
+}
+
+#[test]
+fn a_correct_answer_opens_the_connection() {
+    paused(async {
+        let ws = answered(|request| Response::to(request).add("X-Own", "kept").bytes())
+            .await
+            .unwrap();
+        assert_eq!(ws.handshake().headers()["x-own"], "kept");
+        assert_eq!(ws.handshake().subprotocol(), None);
+    });
+}
+
+#[test]
+fn a_server_that_never_answers_ends_at_the_deadline() {
+    paused(async {
+        for (limit, connect) in [
+            (10_000, longwire::connect("ws://server.example/")),
+            (
+                300,
+                longwire::connect("ws://server.example/").timeout(Duration::from_millis(300)),
+            ),
+        ] {
+            let limit = Duration::from_millis(limit);
+            let (near, far) = tokio::io::duplex(1 << 16);
+            let begun = Instant::now();
+            let error = connect.over(near).await.unwrap_err();
+            let took = begun.elapsed();
+            assert_error(&error, ErrorKind::Timeout, Phase::Upgrade);
+            assert!(error.is_timeout() && error.is_retryable());
+            assert!(limit <= took && took <= limit + Duration::from_millis(100));
+            drop(far);
+        }
+    });
+}
+
+/// The deadline is over the whole, not over each read.
+#[test]
+fn a_head_that_drips_for_ever_ends_at_the_deadline() {
+    paused(async {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let mut peer = Peer::new(far);
+        let dripping = tokio::spawn(async move {
+            peer.request().await;
+            peer.send("HTTP/1.1 101 Switching Protocols\r\n").await;
+            while peer.try_send("X: y\r\n").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(900)).await;
+            }
+        });
+        let begun = Instant::now();
+        let error = longwire::connect("ws://server.example/")
+            .over(near)
+            .await
+            .unwrap_err();
+        assert_error(&error, ErrorKind::Timeout, Phase::Upgrade);
+        assert!(begun.elapsed() <= Duration::from_millis(10_100));
+        dripping.await.unwrap();
+    });
+}
+
+#[test]
+fn an_end_at_every_offset_of_the_head_fails_the_handshake() {
+    paused(async {
+        let length = Response::to(&Request::parse(b"GET\r\nSec-WebSocket-Key: k\r\n\r\n"))
+            .bytes()
+            .len();
+        for cut in 0..length {
+            let (near, far) = tokio::io::duplex(1 << 16);
+            let mut peer = Peer::new(far);
+            let server = async {
+                let request = peer.request().await;
+                peer.send(&Response::to(&request).bytes()[..cut]).await;
+                peer.finish().await;
+            };
+            let connect = longwire::connect("ws://server.example/").over(near);
+            let begun = Instant::now();
+            let (result, ()) = tokio::join!(connect.into_future(), server);
+            let error = result.unwrap_err();
+            assert!(
+                matches!(error.kind(), ErrorKind::Io | ErrorKind::Handshake),
+                "at {cut}: {error:?}"
+            );
+            assert_eq!(error.phase(), Phase::Upgrade);
+            assert!(begun.elapsed() < Duration::from_millis(100));
+        }
+    });
+}
+
+#[test]
+fn an_accept_that_does_not_prove_the_handshake_fails_it() {
+    paused(async {
+        type Spoil = fn(&str) -> Vec<String>;
+        let spoilt: [(&str, Spoil); 9] = [
+            ("missing", |_| vec![]),
+            ("wrong", |_| vec![crate::support::request::accept("another key")]),
+            ("lower case", |right| vec![right.to_ascii_lowercase()]),
+            ("cut", |right| vec![right[..right.len() - 1].into()]),
+            ("longer", |right| vec![format!("{right}=")]),
+            ("empty", |_| vec![String::new()]),
+            ("quoted", |right| vec![format!("\"{right}\"")]),
+            ("twice", |right| vec![right.into(), right.into()]),
+            ("right and wrong", |right| vec![right.into(), "wrong".into()]),
+        ];
+        for (what, spoil) in spoilt {
+            let result = answered(|request| {
+                spoil(&request.accept())
+                    .into_iter()
+                    .fold(
+                        Response::to(request).without("Sec-WebSocket-Accept"),
+                        |response, value| response.add("Sec-WebSocket-Accept", value),
+                    )
+                    .bytes()
+            })
+            .await;
+            assert_reason!(result, Accept, what);
+        }
+        let echoed = answered(|request| {
+            let key = request.one("sec-websocket-key").to_owned();
+            Response::to(request).with("Sec-WebSocket-Accept", key).bytes()
+        })
+        .await;
+        assert_reason!(echoed, Accept, "the key itself");
+    });
+}
+
+#[test]
+fn an_upgrade_that_is_not_exactly_websocket_fails_the_handshake() {
+    paused(async {
+        for value in ["h2c", "websockets", "websockets2", "web socket", "", "websocket, h2c"] {
+            let result =
+                answered(|request| Response::to(request).with("Upgrade", value).bytes()).await;
+            assert_reason!(result, Upgrade, value);
+        }
+        let missing = answered(|request| Response::to(request).without("Upgrade").bytes()).await;
+        assert_reason!(missing, Upgrade, "missing");
+        let twice =
+            answered(|request| Response::to(request).add("Upgrade", "websocket").bytes()).await;
+        assert_reason!(twice, Upgrade, "twice");
+        let loud = answered(|request| Response::to(request).with("Upgrade", "WebSocket").bytes());
+        loud.await.expect("a value is compared without its case");
+    });
+}
+
+#[test]
+fn a_connection_without_the_token_upgrade_fails_the_handshake() {
+    paused(async {
+        for value in ["close", "not-upgrade", "upgraded", "keep-alive", "", "up grade"] {
+            let result =
+                answered(|request| Response::to(request).with("Connection", value).bytes()).await;
+            assert_reason!(result, Connection, value);
+        }
+        let missing = answered(|request| Response::to(request).without("Connection").bytes()).await;
+        assert_reason!(missing, Connection, "missing");
+    });
+}
+
+#[test]
+fn connection_is_a_list_over_all_its_fields() {
+    paused(async {
+        for value in [
+            "upgrade",
+            "UPGRADE",
+            "keep-alive, Upgrade",
+            "Upgrade,keep-alive",
+            ", ,upgrade,",
+            "close\t,\tupgrade",
+        ] {
+            answered(|request| Response::to(request).with("Connection", value).bytes())
+                .await
+                .expect(value);
+        }
+        answered(|request| {
+            Response::to(request)
+                .with("Connection", "keep-alive")
+                .add("connection", "Upgrade")
+                .bytes()
+        })
+        .await
+        .expect("two fields");
+    });
+}
+
+#[test]
+fn a_subprotocol_that_was_not_offered_fails_the_handshake() {
+    paused(async {
+        let unasked = answered(|request| {
+            Response::to(request)
+                .add("Sec-WebSocket-Protocol", "feed")
+                .bytes()
+        })
+        .await;
+        assert_reason!(unasked, Subprotocol, "unasked");
+        for values in [
+            &["other"][..],
+            &["FEED.V1"],
+            &["feed.v1, feed.v2"],
+            &["feed.v1", "feed.v2"],
+            &["feed.v1", "feed.v1"],
+            &[""],
+            &["feed"],
+        ] {
+            let connect =
+                longwire::connect("ws://server.example/").subprotocols(["feed.v1", "feed.v2"]);
+            let result = answered_to(connect, |request| {
+                values
+                    .iter()
+                    .fold(Response::to(request), |response, value| {
+                        response.add("Sec-WebSocket-Protocol", *value)
+                    })
+                    .bytes()
+            })
+            .await;
+            assert_reason!(result, Subprotocol, values);
+        }
+    });
+}
+
+#[test]
+fn the_subprotocol_that_the_server_picks_is_known() {
+    paused(async {
+        let offer = || {
+            longwire::connect("ws://server.example/").subprotocols(["feed.v1", "feed.v2"])
+        };
+        let ws = answered_to(offer(), |request| {
+            Response::to(request)
+                .add("Sec-WebSocket-Protocol", "feed.v2")
+                .bytes()
+        })
+        .await
+        .unwrap();
+        assert_eq!(ws.handshake().subprotocol(), Some("feed.v2"));
+        let ws = answered_to(offer(), |request| Response::to(request).bytes())
+            .await
+            .expect("a server need not pick one");
+        assert_eq!(ws.handshake().subprotocol(), None);
+    });
+}
+
+#[test]
+fn an_extension_that_was_not_offered_fails_the_handshake() {
+    paused(async {
+        for value in [
+            "permessage-deflate",
+            "permessage-deflate; server_max_window_bits=15",
+            "permessage-deflate; unknown",
+            "permessage-deflate, permessage-deflate",
+            "x-webkit-deflate-frame",
+            "foo; bar=\"unclosed",
+            ";",
+            "foo;;",
+            "foo bar",
+        ] {
+            let result = answered(|request| {
+                Response::to(request)
+                    .add("Sec-WebSocket-Extensions", value)
+                    .bytes()
+            })
+            .await;
+            assert_reason!(result, Extension, value);
+        }
+        let twice = answered(|request| {
+            Response::to(request)
+                .add("Sec-WebSocket-Extensions", "foo")
+                .add("Sec-WebSocket-Extensions", "foo")
+                .bytes()
+        })
+        .await;
+        assert_reason!(twice, Extension, "twice");
+    });
+}
+
+#[test]
+fn frames_glued_to_the_response_are_delivered() {
+    paused(async {
+        let one = text("glued").bytes();
+        let many: Vec<u8> = (0..1_000)
+            .flat_map(|number| text(format!("message {number}")).bytes())
+            .collect();
+        let large = binary(vec![7; 300_000]).bytes();
+        let glued = [one, many, large].concat();
+        let half = ping("half").bytes();
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let mut peer = Peer::new(far);
+        let connect = longwire::connect("ws://server.example/").over(near);
+        let server = async {
+            let request = peer.request().await;
+            let head = Response::to(&request).bytes();
+            peer.send([head, glued, half[..3].to_vec()].concat()).await;
+        };
+        let (ws, ()) = tokio::join!(connect.into_future(), server);
+        let mut ws = ws.unwrap();
+        assert_eq!(next_text(&mut ws).await, "glued");
+        for number in 0..1_000 {
+            assert_eq!(next_text(&mut ws).await, format!("message {number}"));
+        }
+        assert_eq!(next_binary(&mut ws).await, vec![7; 300_000]);
+        peer.send([&half[3..], &text("end").bytes()].concat()).await;
+        assert_eq!(next_text(&mut ws).await, "end");
+        peer.expect(wire::PONG, "half").await;
+    });
+}
+
+#[test]
+fn a_whole_conversation_in_one_segment_ends_cleanly() {
+    real(async {
+        let server = Server::start(|mut peer| async move {
+            let request = peer.request().await;
+            let frames = wire::concat([&text("all there is"), &close(1000, "bye")]);
+            peer.send([Response::to(&request).bytes(), frames].concat()).await;
+            peer.finish().await;
+            peer.expect_close(1000).await;
+            peer.expect_end().await;
+        })
+        .await;
+        let mut ws = longwire::connect(server.url()).await.unwrap();
+        assert_eq!(next_text(&mut ws).await, "all there is");
+        ends(&mut ws).await;
+        let info = ws.close_info().unwrap();
+        assert!(info.clean);
+        assert_eq!(info.reason, "bye");
+        server.done().await;
+    });
+}
