@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use rcgen::{Certificate, CertificateParams, KeyPair};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -16,30 +16,39 @@ use super::scripted::{Peer, join};
 
 /// A self-signed certificate and its key.
 pub(crate) struct Identity {
-    certified: CertifiedKey<KeyPair>,
+    certificate: Certificate,
+    key: KeyPair,
 }
 
 impl Identity {
     /// For the names or addresses given.
     pub(crate) fn of(names: &[&str]) -> Self {
+        Self::with(names, |_| {})
+    }
+
+    /// For the names given, with more said about the certificate.
+    pub(crate) fn with(names: &[&str], say: impl FnOnce(&mut CertificateParams)) -> Self {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let certified = generate_simple_self_signed(names).unwrap();
-        Self { certified }
+        let mut params = CertificateParams::new(names).unwrap();
+        say(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        Self { certificate, key }
     }
 
     /// What a client must trust to accept it.
     pub(crate) fn pem(&self) -> String {
-        self.certified.cert.pem()
+        self.certificate.pem()
     }
 
     fn acceptor(&self) -> TlsAcceptor {
-        let key = PrivatePkcs8KeyDer::from(self.certified.signing_key.serialize_der());
+        let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(
-                vec![self.certified.cert.der().clone()],
+                vec![self.certificate.der().clone()],
                 PrivateKeyDer::from(key),
             )
             .unwrap();
