@@ -187,8 +187,7 @@ fn close_waits_for_the_answer_and_says_how_it_ended() {
         let server = tokio::spawn(async move {
             let frame = peer.next().await.unwrap();
             assert_eq!(frame.close_code_and_reason(), Some((4002, "done")));
-            peer.send(wire::concat([&text("on its way"), &ping("p")])).await;
-            peer.send(close(4002, "agreed").bytes()).await;
+            peer.send(wire::concat([&text("on its way"), &close(4002, "agreed")])).await;
             peer.finish().await;
             peer.expect_end().await;
         });
@@ -318,6 +317,8 @@ fn start_close_goes_on_receiving_until_the_servers_close() {
             let frame = peer.next().await.unwrap();
             assert_eq!(frame.close_code_and_reason(), Some((1001, "moving")));
             peer.send(wire::concat([&text("one"), &ping("p"), &text("two")])).await;
+            // A Pong is due until the server has closed too (RFC 6455 §5.5.2).
+            peer.expect(wire::PONG, "p").await;
             peer.send(close(1001, "").bytes()).await;
             peer.finish().await;
             peer.expect_end().await;

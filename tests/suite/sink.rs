@@ -17,7 +17,7 @@ fn stream_combinators_see_the_messages_and_the_end() {
         peer.finish().await;
         let numbers: Vec<u32> = StreamExt::by_ref(&mut ws)
             .map(|message| message.unwrap())
-            .filter_map(|message| future::ready(message.as_text().and_then(|text| text.parse().ok())))
+            .filter_map(|message| future::ready(message.as_text().unwrap().parse::<u32>().ok()))
             .collect()
             .await;
         assert_eq!(numbers, [1, 3]);

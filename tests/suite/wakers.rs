@@ -285,7 +285,9 @@ where
     }
     peer.send(close(1000, "").bytes()).await;
     peer.finish().await;
-    peer.expect_end().await;
+    while let Some(frame) = peer.next().await {
+        assert_eq!(frame.opcode, wire::PONG);
+    }
 }
 
 /// The two halves on two tasks: everything goes both ways, and the close ends both.

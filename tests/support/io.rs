@@ -99,13 +99,14 @@ impl<T> Chaos<T> {
     }
 
     fn poll_ready(&mut self, cx: &Context<'_>) -> Poll<()> {
-        match &mut self.not_ready {
-            Some((random, n)) if random.one_in(*n) => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            _ => Poll::Ready(()),
+        let Some((random, n)) = &mut self.not_ready else {
+            return Poll::Ready(());
+        };
+        if !random.one_in(*n) {
+            return Poll::Ready(());
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

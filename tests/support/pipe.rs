@@ -76,11 +76,6 @@ impl Far {
     pub(crate) fn client_has_finished(&self) -> bool {
         lock(&self.0).client_finished
     }
-
-    /// Whether the client has read everything that was put.
-    pub(crate) fn is_drained(&self) -> bool {
-        lock(&self.0).to_client.is_empty()
-    }
 }
 
 impl AsyncRead for Near {
