@@ -115,6 +115,9 @@ fn sending_borrowed_messages_one_by_one_allocates_next_to_nothing() {
             ws.send_binary(trade.as_bytes()).await.unwrap();
         }
         let allocations = meter.allocations();
-        assert!(allocations < 200, "{allocations} allocations for 20,000 messages");
+        assert!(
+            allocations < 200,
+            "{allocations} allocations for 20,000 messages"
+        );
     });
 }

@@ -14,7 +14,12 @@ use crate::support::verdict::next_text;
 use crate::support::wire::{self, text};
 
 /// A transport whose other end never reads: it takes `bytes`, and then nothing.
-fn stuck(bytes: usize) -> (Chaos<tokio::io::DuplexStream>, Peer<tokio::io::DuplexStream>) {
+fn stuck(
+    bytes: usize,
+) -> (
+    Chaos<tokio::io::DuplexStream>,
+    Peer<tokio::io::DuplexStream>,
+) {
     let (near, far) = tokio::io::duplex(1 << 20);
     let io = Chaos::over(near).after_writing(bytes, Exhausted::Blocks);
     (io, Peer::new(far))
@@ -38,7 +43,10 @@ fn sending_to_a_peer_that_never_reads_waits_and_costs_a_bounded_amount() {
             taken += payload.len();
         }
         // The high-water mark, and one message above it.
-        assert!(taken <= (128 << 10) + payload.len() + 10_000, "{taken} bytes were taken");
+        assert!(
+            taken <= (128 << 10) + payload.len() + 10_000,
+            "{taken} bytes were taken"
+        );
         assert!(taken >= 128 << 10, "{taken} bytes were taken");
         assert!(meter.peak() < 1 << 20, "{} bytes", meter.peak());
         let flush = timeout(Duration::from_secs(1), ws.flush()).await;

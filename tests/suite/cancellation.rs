@@ -229,7 +229,7 @@ struct Server {
     random: Random,
     frames: ClientFrames,
     /// What is to be sent and has not been put into the pipe.
-    outgoing: VecDeque<u8>,
+    outgoing: Vec<u8>,
     next_message: usize,
     next_ping: usize,
     /// The messages whose sending was reported as done and that have not come.
@@ -248,7 +248,7 @@ impl Server {
             far,
             random,
             frames: ClientFrames::default(),
-            outgoing: VecDeque::new(),
+            outgoing: Vec::new(),
             next_message: 0,
             next_ping: 0,
             promised: VecDeque::new(),
@@ -265,8 +265,8 @@ impl Server {
             self.say_something();
         }
         let most = self.random.below(4_000).min(self.outgoing.len());
-        let bytes: Vec<u8> = self.outgoing.drain(..most).collect();
-        self.far.put(&bytes);
+        self.far.put(&self.outgoing[..most]);
+        self.outgoing.drain(..most);
         if self.closed && self.outgoing.is_empty() {
             self.far.finish();
         }
@@ -344,7 +344,10 @@ impl Server {
         let number = number(&message);
         rises(&mut self.last_number, number);
         if let Some(due) = self.promised.front() {
-            assert!(number <= *due, "{number} came, and {due} was sent before it");
+            assert!(
+                number <= *due,
+                "{number} came, and {due} was sent before it"
+            );
             if number == *due {
                 self.promised.pop_front();
             }
@@ -354,6 +357,9 @@ impl Server {
 
 #[track_caller]
 fn rises(last: &mut Option<usize>, number: usize) {
-    assert!(last.is_none_or(|last| last < number), "{number} behind {last:?}");
+    assert!(
+        last.is_none_or(|last| last < number),
+        "{number} behind {last:?}"
+    );
     *last = Some(number);
 }

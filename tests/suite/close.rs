@@ -24,10 +24,13 @@ fn info(by: Side, code: impl Into<Option<u16>>, reason: &str, clean: bool) -> Cl
 #[test]
 fn the_servers_close_is_echoed_and_ends_the_stream() {
     paused(async {
-        let codes = [1000, 1001, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
+        let codes = [
+            1000, 1001, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014,
+        ];
         for code in codes.into_iter().chain([1002, 3000, 3999, 4000, 4999]) {
             let (mut ws, mut peer) = open();
-            peer.send(wire::concat([&text("last"), &close(code, "über")])).await;
+            peer.send(wire::concat([&text("last"), &close(code, "über")]))
+                .await;
             peer.finish().await;
             assert_eq!(next_text(&mut ws).await, "last");
             ends(&mut ws).await;
@@ -187,7 +190,8 @@ fn close_waits_for_the_answer_and_says_how_it_ended() {
         let server = tokio::spawn(async move {
             let frame = peer.next().await.unwrap();
             assert_eq!(frame.close_code_and_reason(), Some((4002, "done")));
-            peer.send(wire::concat([&text("on its way"), &close(4002, "agreed")])).await;
+            peer.send(wire::concat([&text("on its way"), &close(4002, "agreed")]))
+                .await;
             peer.finish().await;
             peer.expect_end().await;
         });
@@ -310,13 +314,16 @@ fn crossing_closes_end_cleanly_with_the_servers_code() {
 fn start_close_goes_on_receiving_until_the_servers_close() {
     paused(async {
         let (mut ws, mut peer) = open();
-        ws.start_close(CloseCode::GOING_AWAY, "moving").await.unwrap();
+        ws.start_close(CloseCode::GOING_AWAY, "moving")
+            .await
+            .unwrap();
         let refused = ws.send("late").await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Closed);
         let server = tokio::spawn(async move {
             let frame = peer.next().await.unwrap();
             assert_eq!(frame.close_code_and_reason(), Some((1001, "moving")));
-            peer.send(wire::concat([&text("one"), &ping("p"), &text("two")])).await;
+            peer.send(wire::concat([&text("one"), &ping("p"), &text("two")]))
+                .await;
             // A Pong is due until the server has closed too (RFC 6455 §5.5.2).
             peer.expect(wire::PONG, "p").await;
             peer.send(close(1001, "").bytes()).await;

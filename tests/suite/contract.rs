@@ -67,7 +67,9 @@ fn connect_takes_every_kind_of_url_and_is_a_future() {
                 1 => longwire::connect(url).await,
                 2 => longwire::connect(url.parse::<http::Uri>().unwrap()).await,
                 3 => longwire::connect(http::Request::get(url).body(()).unwrap()).await,
-                _ => tokio::spawn(longwire::connect(url).into_future()).await.unwrap(),
+                _ => tokio::spawn(longwire::connect(url).into_future())
+                    .await
+                    .unwrap(),
             }
             .unwrap();
             let first = ws.next().await.unwrap().unwrap();
@@ -115,7 +117,9 @@ fn every_setter_is_there_and_works_for_one_connection_and_for_a_client() {
             .max_message_size(1 << 20)
             .max_frame_size(1 << 20)
             .write_high_water(1 << 16)
-            .resolver(move |_: String, _: u16| async move { Ok::<_, std::io::Error>(vec![address]) })
+            .resolver(
+                move |_: String, _: u16| async move { Ok::<_, std::io::Error>(vec![address]) },
+            )
             .build();
         let copy = client.clone();
         let mut ws = copy.connect("ws://anywhere.example/").await.unwrap();
@@ -168,7 +172,10 @@ fn every_method_of_an_open_stream_is_there() {
         peer.send(close(1001, "").bytes()).await;
         peer.finish().await;
         assert!(ws.next().await.is_none());
-        assert!(ws.close_info().is_some_and(|info| info.by == Side::Client && info.clean));
+        assert!(
+            ws.close_info()
+                .is_some_and(|info| info.by == Side::Client && info.clean)
+        );
     });
 }
 
@@ -194,14 +201,21 @@ fn a_stream_that_somebody_else_has_opened_goes_on_where_they_stopped() {
 
 #[test]
 fn messages_come_from_and_go_to_what_programs_have() {
-    let texts: [Message; 3] = ["a".into(), String::from("a").into(), Utf8Bytes::from("a").into()];
+    let texts: [Message; 3] = [
+        "a".into(),
+        String::from("a").into(),
+        Utf8Bytes::from("a").into(),
+    ];
     for message in texts {
         // Exhaustive: two variants, for ever.
         match &message {
             Message::Text(text) => assert_eq!(&**text, "a"),
             Message::Binary(bytes) => panic!("{bytes:?}"),
         }
-        assert_eq!((message.as_text(), message.as_bytes()), (Some("a"), &b"a"[..]));
+        assert_eq!(
+            (message.as_text(), message.as_bytes()),
+            (Some("a"), &b"a"[..])
+        );
         assert_eq!((message.len(), message.to_string()), (1, "a".to_owned()));
         assert_eq!(message.into_bytes(), Bytes::from_static(b"a"));
     }
@@ -243,7 +257,12 @@ fn close_codes_are_numbers_with_names() {
         assert_eq!(CloseCode::from(number), code);
     }
     assert_eq!(u16::from(CloseCode(4999)), 4999);
-    let CloseInfo { by, code, reason, clean } = CloseInfo {
+    let CloseInfo {
+        by,
+        code,
+        reason,
+        clean,
+    } = CloseInfo {
         by: Side::Server,
         code: None,
         reason: Utf8Bytes::from(""),
@@ -260,7 +279,10 @@ fn an_error_says_everything_there_is_to_say() {
             .resolver(move |_: String, _: u16| async move { Ok(vec![address]) })
             .await
             .unwrap_err();
-        assert_eq!((error.kind(), error.phase()), (ErrorKind::Connect, Phase::Connect));
+        assert_eq!(
+            (error.kind(), error.phase()),
+            (ErrorKind::Connect, Phase::Connect)
+        );
         assert!(error.is_retryable() && !error.is_timeout());
         assert!(error.response().is_none() && error.retry_after().is_none());
         assert!(error.close_info().is_none());
@@ -311,8 +333,10 @@ fn the_kinds_and_phases_of_errors_have_their_names() {
 }
 
 fn all_different<T: Debug>(values: &[T]) -> usize {
-    let names: HashMap<String, &T> =
-        values.iter().map(|value| (format!("{value:?}"), value)).collect();
+    let names: HashMap<String, &T> = values
+        .iter()
+        .map(|value| (format!("{value:?}"), value))
+        .collect();
     names.len()
 }
 
@@ -321,12 +345,23 @@ fn the_codec_works_in_anybodys_framed() {
     real(async {
         let (near, mut far) = tokio::io::duplex(1 << 16);
         let mut frames = Framed::new(near, FrameCodec::new());
-        far.write_all(&wire::concat([&text("half").more(), &ping("p")])).await.unwrap();
+        far.write_all(&wire::concat([&text("half").more(), &ping("p")]))
+            .await
+            .unwrap();
         let frame = frames.next().await.unwrap().unwrap();
-        assert_eq!((frame.fin, frame.opcode, &frame.payload[..]), (false, Opcode::Text, &b"half"[..]));
+        assert_eq!(
+            (frame.fin, frame.opcode, &frame.payload[..]),
+            (false, Opcode::Text, &b"half"[..])
+        );
         let frame = frames.next().await.unwrap().unwrap();
-        assert_eq!((frame.fin, frame.opcode, &frame.payload[..]), (true, Opcode::Ping, &b"p"[..]));
-        frames.send(Frame::new(Opcode::Binary, vec![7; 300])).await.unwrap();
+        assert_eq!(
+            (frame.fin, frame.opcode, &frame.payload[..]),
+            (true, Opcode::Ping, &b"p"[..])
+        );
+        frames
+            .send(Frame::new(Opcode::Binary, vec![7; 300]))
+            .await
+            .unwrap();
         let mut bytes = vec![0; 1_000];
         let size = far.read(&mut bytes).await.unwrap();
         let mut parsed = wire::ClientFrames::default();

@@ -18,7 +18,8 @@ fn a_ping_is_answered_before_the_next_message_is_given() {
     paused(async {
         let (mut ws, mut peer) = open();
         for payload in [&b""[..], b"p", &[0xff; 125]] {
-            peer.send(wire::concat([&ping(payload), &text("next")])).await;
+            peer.send(wire::concat([&ping(payload), &text("next")]))
+                .await;
             assert_eq!(next_text(&mut ws).await, "next");
             // The reader is not polled again: the Pong has left already.
             peer.expect(wire::PONG, payload).await;
@@ -30,7 +31,8 @@ fn a_ping_is_answered_before_the_next_message_is_given() {
 fn a_ping_between_fragments_is_answered_before_the_message_is_whole() {
     paused(async {
         let (mut ws, mut peer) = open();
-        peer.send(wire::concat([&text("a").more(), &ping("between")])).await;
+        peer.send(wire::concat([&text("a").more(), &ping("between")]))
+            .await;
         let reader = tokio::spawn(async move {
             let message = next_text(&mut ws).await;
             (ws, message)

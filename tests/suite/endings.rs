@@ -72,11 +72,11 @@ fn a_transport_that_fails_ends_the_stream_with_its_error() {
         ] {
             let (near, far) = tokio::io::duplex(1 << 16);
             let whole = text("whole").bytes();
-            let io = Chaos::over(near)
-                .after_reading(whole.len() + 3, Exhausted::Fails(failure));
+            let io = Chaos::over(near).after_reading(whole.len() + 3, Exhausted::Fails(failure));
             let mut ws = upgraded(io, Config::default());
             let mut peer = Peer::new(far);
-            peer.send(wire::concat([&text("whole"), &text("half")])).await;
+            peer.send(wire::concat([&text("whole"), &text("half")]))
+                .await;
             assert_eq!(next_text(&mut ws).await, "whole");
             fails(&mut ws, kind, Phase::Open).await;
         }
@@ -88,8 +88,8 @@ fn a_transport_that_cannot_be_written_ends_the_stream_with_one_error() {
     paused(async {
         for bytes in [0, 1, 5, 100] {
             let (near, far) = tokio::io::duplex(1 << 16);
-            let io = Chaos::over(near)
-                .after_writing(bytes, Exhausted::Fails(io::ErrorKind::BrokenPipe));
+            let io =
+                Chaos::over(near).after_writing(bytes, Exhausted::Fails(io::ErrorKind::BrokenPipe));
             let mut ws = upgraded(io, Config::default());
             let mut failed = false;
             for _ in 0..20 {
@@ -105,7 +105,10 @@ fn a_transport_that_cannot_be_written_ends_the_stream_with_one_error() {
             assert!(failed, "after {bytes} bytes");
             // The sender knows; the reader may be told once more, and then it is over.
             let items: Vec<_> = std::iter::from_fn(|| ws.next().now_or_never().unwrap()).collect();
-            assert!(items.len() <= 1 && items.iter().all(Result::is_err), "{items:?}");
+            assert!(
+                items.len() <= 1 && items.iter().all(Result::is_err),
+                "{items:?}"
+            );
             ends(&mut ws).await;
             drop(far);
         }
@@ -146,7 +149,9 @@ fn a_refused_connection_fails_in_connecting() {
         let address = listener.local_addr().unwrap();
         drop(listener);
         let begun = Instant::now();
-        let error = longwire::connect(format!("ws://{address}/")).await.unwrap_err();
+        let error = longwire::connect(format!("ws://{address}/"))
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
         assert_eq!(error.phase(), Phase::Connect);
         assert!(error.is_retryable());

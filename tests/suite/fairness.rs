@@ -81,10 +81,7 @@ fn floods_without_a_message_leave_the_thread_to_a_deadline() {
             let io = Endless::new(text("").more().bytes(), frames.repeat(1_000));
             let mut ws = upgraded(io, Config::default());
             let waited = timeout(Duration::from_millis(100), ws.next()).await;
-            assert!(
-                !matches!(waited, Ok(None | Some(Ok(_)))),
-                "{waited:?}"
-            );
+            assert!(!matches!(waited, Ok(None | Some(Ok(_)))), "{waited:?}");
         }
     });
 }

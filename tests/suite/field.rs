@@ -31,7 +31,8 @@ async fn answered(
 fn a_pong_leaves_before_the_app_is_busy() {
     paused(async {
         let (mut ws, mut peer) = open();
-        peer.send(wire::concat([&ping("alive?"), &text("work")])).await;
+        peer.send(wire::concat([&ping("alive?"), &text("work")]))
+            .await;
         assert_eq!(next_text(&mut ws).await, "work");
         // The app works, and polls nothing: the server has its Pong all the same.
         peer.expect(wire::PONG, "alive?").await;
@@ -62,10 +63,9 @@ fn an_extension_never_offered_is_not_accepted() {
 #[test]
 fn a_subprotocol_never_offered_is_not_accepted() {
     paused(async {
-        let (result, _) = answered(|request| {
-            Response::to(request).add("Sec-WebSocket-Protocol", "graphql-ws")
-        })
-        .await;
+        let (result, _) =
+            answered(|request| Response::to(request).add("Sec-WebSocket-Protocol", "graphql-ws"))
+                .await;
         assert_error(&result.unwrap_err(), ErrorKind::Handshake, Phase::Upgrade);
     });
 }
@@ -73,10 +73,9 @@ fn a_subprotocol_never_offered_is_not_accepted() {
 #[test]
 fn keep_alive_beside_upgrade_is_accepted() {
     paused(async {
-        let (result, mut peer) = answered(|request| {
-            Response::to(request).with("Connection", "keep-alive, Upgrade")
-        })
-        .await;
+        let (result, mut peer) =
+            answered(|request| Response::to(request).with("Connection", "keep-alive, Upgrade"))
+                .await;
         let mut ws = result.unwrap();
         ws.send("hello").await.unwrap();
         peer.expect(wire::TEXT, "hello").await;

@@ -48,11 +48,7 @@ fn a_message_inside_another_fails_the_connection() {
     paused(async {
         for inner in [text("x"), binary("x"), text("x").more(), binary("").more()] {
             breaks_the_order(&[text("half").more(), inner.clone()], &[]).await;
-            breaks_the_order(
-                &[binary("a").more(), continuation("b").more(), inner],
-                &[],
-            )
-            .await;
+            breaks_the_order(&[binary("a").more(), continuation("b").more(), inner], &[]).await;
         }
     });
 }
@@ -126,6 +122,9 @@ fn control_frames_may_stand_between_fragments() {
         if last.payload == b"1" {
             last = peer.next().await.unwrap();
         }
-        assert_eq!((last.opcode, last.payload.as_slice()), (wire::PONG, &b"2"[..]));
+        assert_eq!(
+            (last.opcode, last.payload.as_slice()),
+            (wire::PONG, &b"2"[..])
+        );
     });
 }

@@ -41,16 +41,16 @@ fn reserved_bits_fail_the_connection() {
 
 #[test]
 fn reserved_opcodes_fail_the_connection() {
-    paused(each_breaks_the_protocol(
-        (3..8).chain(11..16).flat_map(|opcode| {
+    paused(each_breaks_the_protocol((3..8).chain(11..16).flat_map(
+        |opcode| {
             [
                 frame(opcode, ""),
                 frame(opcode, "x"),
                 frame(opcode, "x").more(),
                 frame(opcode, vec![0; 300]),
             ]
-        }),
-    ));
+        },
+    )));
 }
 
 #[test]
@@ -95,13 +95,7 @@ fn a_length_with_its_highest_bit_set_fails_the_connection() {
     paused(async {
         for length in [1 << 63, u64::MAX, 1 << 63 | 5] {
             let bytes = text("x").declaring(length).bytes();
-            breaks(
-                &bytes,
-                &[],
-                ErrorKind::Protocol,
-                CloseCode::PROTOCOL_ERROR,
-            )
-            .await;
+            breaks(&bytes, &[], ErrorKind::Protocol, CloseCode::PROTOCOL_ERROR).await;
         }
     });
 }

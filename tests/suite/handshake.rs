@@ -154,14 +154,18 @@ fn an_accept_that_does_not_prove_the_handshake_fails_it() {
         type Spoil = fn(&str) -> Vec<String>;
         let spoilt: [(&str, Spoil); 9] = [
             ("missing", |_| vec![]),
-            ("wrong", |_| vec![crate::support::request::accept("another key")]),
+            ("wrong", |_| {
+                vec![crate::support::request::accept("another key")]
+            }),
             ("lower case", |right| vec![right.to_ascii_lowercase()]),
             ("cut", |right| vec![right[..right.len() - 1].into()]),
             ("longer", |right| vec![format!("{right}=")]),
             ("empty", |_| vec![String::new()]),
             ("quoted", |right| vec![format!("\"{right}\"")]),
             ("twice", |right| vec![right.into(), right.into()]),
-            ("right and wrong", |right| vec![right.into(), "wrong".into()]),
+            ("right and wrong", |right| {
+                vec![right.into(), "wrong".into()]
+            }),
         ];
         for (what, spoil) in spoilt {
             let result = answered(|request| {
@@ -178,7 +182,9 @@ fn an_accept_that_does_not_prove_the_handshake_fails_it() {
         }
         let echoed = answered(|request| {
             let key = request.one("sec-websocket-key").to_owned();
-            Response::to(request).with("Sec-WebSocket-Accept", key).bytes()
+            Response::to(request)
+                .with("Sec-WebSocket-Accept", key)
+                .bytes()
         })
         .await;
         assert_reason!(echoed, Accept, "the key itself");
@@ -188,7 +194,14 @@ fn an_accept_that_does_not_prove_the_handshake_fails_it() {
 #[test]
 fn an_upgrade_that_is_not_exactly_websocket_fails_the_handshake() {
     paused(async {
-        for value in ["h2c", "websockets", "websockets2", "web socket", "", "websocket, h2c"] {
+        for value in [
+            "h2c",
+            "websockets",
+            "websockets2",
+            "web socket",
+            "",
+            "websocket, h2c",
+        ] {
             let result =
                 answered(|request| Response::to(request).with("Upgrade", value).bytes()).await;
             assert_reason!(result, Upgrade, value);
@@ -206,7 +219,14 @@ fn an_upgrade_that_is_not_exactly_websocket_fails_the_handshake() {
 #[test]
 fn a_connection_without_the_token_upgrade_fails_the_handshake() {
     paused(async {
-        for value in ["close", "not-upgrade", "upgraded", "keep-alive", "", "up grade"] {
+        for value in [
+            "close",
+            "not-upgrade",
+            "upgraded",
+            "keep-alive",
+            "",
+            "up grade",
+        ] {
             let result =
                 answered(|request| Response::to(request).with("Connection", value).bytes()).await;
             assert_reason!(result, Connection, value);
@@ -280,9 +300,8 @@ fn a_subprotocol_that_was_not_offered_fails_the_handshake() {
 #[test]
 fn the_subprotocol_that_the_server_picks_is_known() {
     paused(async {
-        let offer = || {
-            longwire::connect("ws://server.example/").subprotocols(["feed.v1", "feed.v2"])
-        };
+        let offer =
+            || longwire::connect("ws://server.example/").subprotocols(["feed.v1", "feed.v2"]);
         let ws = answered_to(offer(), |request| {
             Response::to(request)
                 .add("Sec-WebSocket-Protocol", "feed.v2")
@@ -368,7 +387,8 @@ fn a_whole_conversation_in_one_segment_ends_cleanly() {
         let server = Server::start(|mut peer| async move {
             let request = peer.request().await;
             let frames = wire::concat([&text("all there is"), &close(1000, "bye")]);
-            peer.send([Response::to(&request).bytes(), frames].concat()).await;
+            peer.send([Response::to(&request).bytes(), frames].concat())
+                .await;
             peer.finish().await;
             peer.expect_close(1000).await;
             peer.expect_end().await;

@@ -39,14 +39,20 @@ fn reason(error: &Error) -> &HandshakeError {
 fn is_too_large(result: Result<(), Error>) {
     let error = result.unwrap_err();
     let reason = reason(&error);
-    assert!(matches!(reason, HandshakeError::HeadTooLarge(_)), "{reason:?}");
+    assert!(
+        matches!(reason, HandshakeError::HeadTooLarge(_)),
+        "{reason:?}"
+    );
 }
 
 #[track_caller]
 fn is_no_head(result: Result<(), Error>, what: &str) {
     let error = result.expect_err(what);
     let reason = reason(&error);
-    assert!(matches!(reason, HandshakeError::BadHead(_)), "{what}: {reason:?}");
+    assert!(
+        matches!(reason, HandshakeError::BadHead(_)),
+        "{what}: {reason:?}"
+    );
 }
 
 /// The answer with lines of its own between the correct fields and the blank line.
@@ -89,9 +95,14 @@ fn a_head_of_64_kib_passes_and_one_byte_more_fails() {
     paused(async {
         let of_size = |request: &Request, size: usize| {
             let rest = size - with_lines(request, b"X-Long: \r\n").len();
-            with_lines(request, format!("X-Long: {}\r\n", "x".repeat(rest)).as_bytes())
+            with_lines(
+                request,
+                format!("X-Long: {}\r\n", "x".repeat(rest)).as_bytes(),
+            )
         };
-        answered(|request| of_size(request, 64 << 10)).await.unwrap();
+        answered(|request| of_size(request, 64 << 10))
+            .await
+            .unwrap();
         is_too_large(answered(|request| of_size(request, (64 << 10) + 1)).await);
     });
 }
@@ -122,12 +133,17 @@ fn a_large_head_byte_by_byte_is_read_in_linear_time() {
         let server = async {
             let request = peer.request().await;
             let line = format!("X-Long: {}\r\n", "x".repeat(500));
-            peer.send(with_lines(&request, line.repeat(100).as_bytes())).await;
+            peer.send(with_lines(&request, line.repeat(100).as_bytes()))
+                .await;
         };
         let begun = Instant::now();
         let (result, ()) = tokio::join!(connect.into_future(), server);
         result.unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
     });
 }
 
@@ -155,7 +171,9 @@ fn sixteen_interim_answers_pass_and_one_more_fails() {
             answered(|request| [interim(17), Response::to(request).bytes()].concat()).await,
         );
         let endless = Endless::new(Vec::new(), interim(100));
-        let result = longwire::connect("ws://server.example/").over(endless).await;
+        let result = longwire::connect("ws://server.example/")
+            .over(endless)
+            .await;
         is_too_large(result.map(drop));
     });
 }
@@ -192,8 +210,7 @@ fn a_status_line_that_is_none_fails_the_handshake() {
             "HTTPS/1.1 101 Switching Protocols",
             "GET / HTTP/1.1",
         ] {
-            let result =
-                answered(|request| Response::to(request).status(line).bytes()).await;
+            let result = answered(|request| Response::to(request).status(line).bytes()).await;
             is_no_head(result, line);
         }
     });
@@ -266,7 +283,10 @@ fn what_is_not_http_fails_the_handshake_at_once() {
     paused(async {
         for (what, bytes) in [
             ("a TLS alert", &b"\x15\x03\x03\x00\x02\x02\x28"[..]),
-            ("a TLS ServerHello", b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03"),
+            (
+                "a TLS ServerHello",
+                b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03",
+            ),
             ("random bytes", b"\x9d\x01\xfe\x00\x77\r\n\r\n\x80"),
             ("zeros", &[0; 64]),
             ("SSH", b"SSH-2.0-OpenSSH_9.6\r\n"),

@@ -61,8 +61,11 @@ fn a_frame_of_the_limit_passes_and_one_byte_more_fails() {
         let config = || Config::default().max_frame_size(1_000);
         let (mut ws, mut peer) = open_with(config());
         let whole = vec![7; 1_000];
-        peer.send(wire::concat([&binary(&whole).more(), &continuation(&whole)]))
-            .await;
+        peer.send(wire::concat([
+            &binary(&whole).more(),
+            &continuation(&whole),
+        ]))
+        .await;
         assert_eq!(next_binary(&mut ws).await, whole.repeat(2));
         is_too_large(config(), &[binary([7; 1_001])]).await;
         is_too_large(config(), &[binary("").more(), continuation([7; 1_001])]).await;
@@ -73,11 +76,8 @@ fn a_frame_of_the_limit_passes_and_one_byte_more_fails() {
 fn the_default_limits_are_64_mib_and_inclusive() {
     paused(async {
         let limit = 64 << 20;
-        let io = Endless::new(
-            binary("").declaring(limit).bytes(),
-            vec![7; 64 << 10],
-        )
-        .turns(1 << 10, Exhausted::Blocks);
+        let io = Endless::new(binary("").declaring(limit).bytes(), vec![7; 64 << 10])
+            .turns(1 << 10, Exhausted::Blocks);
         let mut ws = upgraded(io, Config::default());
         let meter = Meter::start();
         let message = ws.next().await.unwrap().unwrap();

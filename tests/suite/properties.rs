@@ -11,7 +11,9 @@ use crate::support::pipe::pipe;
 use crate::support::random::Random;
 use crate::support::run::paused;
 use crate::support::scripted::upgraded;
-use crate::support::wire::{self, ClientFrames, Frame, binary, close, continuation, ping, pong, text};
+use crate::support::wire::{
+    self, ClientFrames, Frame, binary, close, continuation, ping, pong, text,
+};
 
 /// Everything that a stream gives: its messages, the kind of its error, and its close code.
 #[derive(Debug, PartialEq)]
@@ -57,12 +59,13 @@ async fn outcome_cut(bytes: &[u8], cuts: Cuts, random: &mut Random) -> Outcome {
     outcome(upgraded(io, Config::default())).await
 }
 
-/// A valid conversation, and the messages in it.
-fn conversation(random: &mut Random, messages: usize) -> (Vec<Frame>, Vec<Message>) {
+/// A valid conversation, and the messages in it, of at most about `longest` bytes each.
+fn conversation(random: &mut Random, longest: usize) -> (Vec<Frame>, Vec<Message>) {
     let mut frames = Vec::new();
     let mut expected = Vec::new();
-    for _ in 0..messages {
+    for _ in 0..5 {
         let length = *random.pick(&[0, 1, 5, 40, 125, 126, 300, 5_000, 70_000]);
+        let length = length.min(longest);
         let is_text = random.one_in(2);
         let payload = if is_text {
             random.text(length).into_bytes()
@@ -93,12 +96,16 @@ fn conversation(random: &mut Random, messages: usize) -> (Vec<Frame>, Vec<Messag
     (frames, expected)
 }
 
-/// A type of frame by its payload; both kinds of a message's first frame, and what follows.
+/// Some Pings and Pongs, or none.
 fn control_frames(random: &mut Random, frames: &mut Vec<Frame>) {
     while random.one_in(4) {
         let length = random.below(126);
         let payload = random.bytes(length);
-        frames.push(if random.one_in(2) { ping(payload) } else { pong(payload) });
+        frames.push(if random.one_in(2) {
+            ping(payload)
+        } else {
+            pong(payload)
+        });
     }
 }
 
@@ -107,7 +114,15 @@ fn any_cut_of_a_valid_stream_gives_the_same_messages() {
     paused(async {
         let mut random = Random::new();
         for round in 0..150 {
-            let (mut frames, expected) = conversation(&mut random, 8);
+            // Byte by byte, large messages would only take time.
+            let (most, longest) = *random.pick(&[
+                (1, 500),
+                (2, 1_000),
+                (100, 70_000),
+                (4_000, 70_000),
+                (100_000, 70_000),
+            ]);
+            let (mut frames, expected) = conversation(&mut random, longest);
             let closes = random.one_in(2);
             if closes {
                 frames.push(close(1000, "done"));
@@ -115,12 +130,15 @@ fn any_cut_of_a_valid_stream_gives_the_same_messages() {
             let expected = Outcome {
                 messages: expected,
                 error: (!closes).then_some(ErrorKind::Reset),
-                code: Some(if closes { CloseCode::NORMAL } else { CloseCode::ABNORMAL }),
+                code: Some(if closes {
+                    CloseCode::NORMAL
+                } else {
+                    CloseCode::ABNORMAL
+                }),
                 clean: closes,
             };
             let bytes = wire::concat(&frames);
             assert_eq!(outcome_whole(&bytes).await, expected, "round {round}");
-            let most = *random.pick(&[1, 2, 10, 100, 4_000, 100_000]);
             let cuts = Cuts::Random(random.fork(), most);
             let cut = outcome_cut(&bytes, cuts, &mut random).await;
             assert_eq!(cut, expected, "round {round}, cut to {most}");
@@ -160,7 +178,7 @@ fn any_cut_of_a_spoilt_stream_gives_the_same_outcome() {
     paused(async {
         let mut random = Random::new();
         for round in 0..400 {
-            let (frames, _) = conversation(&mut random, 3);
+            let (frames, _) = conversation(&mut random, 300);
             let mut bytes = wire::concat(&frames);
             bytes.truncate(2_000);
             for _ in 0..=random.below(3) {
@@ -201,14 +219,15 @@ fn what_is_sent_arrives_as_it_was_at_another_decoder() {
             if random.one_in(2) {
                 config = config.write_high_water(random.below(10_000));
             }
+            let (most, longest) = *random.pick(&[(1, 500), (100, 20_000), (70_000, 200_000)]);
             let (near, far) = pipe(1 << 24);
             let io = Chaos::over(near)
-                .write_cuts(Cuts::Random(random.fork(), 1 << random.below(17)))
+                .write_cuts(Cuts::Random(random.fork(), most))
                 .not_ready_one_in(5, random.fork());
             let mut ws = upgraded(io, config);
             let mut sent = Vec::new();
-            for _ in 0..20 {
-                sent.push(send_one(&mut ws, &mut random).await);
+            for _ in 0..10 {
+                sent.push(send_one(&mut ws, &mut random, longest).await);
             }
             ws.flush().await.unwrap();
             let mut frames = ClientFrames::default();
@@ -223,35 +242,34 @@ fn what_is_sent_arrives_as_it_was_at_another_decoder() {
 async fn send_one<T: AsyncRead + AsyncWrite + Unpin>(
     ws: &mut WsStream<T>,
     random: &mut Random,
+    longest: usize,
 ) -> (u8, Vec<u8>) {
     let length = *random.pick(&[0, 1, 125, 126, 4_000, 20_000, 65_535, 65_536, 200_000]);
-    let text = random.text(length);
-    let bytes = random.bytes(length);
-    let (opcode, expected) = match random.below(8) {
-        way @ 0..4 => {
-            let expected = text.clone().into_bytes();
-            match way {
-                0 => ws.send(text).await,
-                1 => ws.feed(text).await,
-                2 => ws.send_text(&text).await,
-                _ => ws.feed_text(&text).await,
-            }
-            .unwrap();
-            (wire::TEXT, expected)
+    let length = length.min(longest);
+    let way = random.below(8);
+    if way < 4 {
+        let text = random.text(length);
+        let expected = text.clone().into_bytes();
+        match way {
+            0 => ws.send(text).await,
+            1 => ws.feed(text).await,
+            2 => ws.send_text(&text).await,
+            _ => ws.feed_text(&text).await,
         }
-        way => {
-            let expected = bytes.clone();
-            match way {
-                4 => ws.send(bytes).await,
-                5 => ws.feed(bytes).await,
-                6 => ws.send_binary(&bytes).await,
-                _ => ws.feed_binary(&bytes).await,
-            }
-            .unwrap();
-            (wire::BINARY, expected)
+        .unwrap();
+        (wire::TEXT, expected)
+    } else {
+        let bytes = random.bytes(length);
+        let expected = bytes.clone();
+        match way {
+            4 => ws.send(bytes).await,
+            5 => ws.feed(bytes).await,
+            6 => ws.send_binary(&bytes).await,
+            _ => ws.feed_binary(&bytes).await,
         }
-    };
-    (opcode, expected)
+        .unwrap();
+        (wire::BINARY, expected)
+    }
 }
 
 /// The messages in the client's frames.
@@ -314,6 +332,9 @@ fn masking_keys_are_fresh_and_random() {
         }
         assert!(keys.len() > 19_990, "{} different keys", keys.len());
         // Ten standard deviations of a fair coin.
-        assert!(set.iter().all(|count| (9_300..10_700).contains(count)), "{set:?}");
+        assert!(
+            set.iter().all(|count| (9_300..10_700).contains(count)),
+            "{set:?}"
+        );
     });
 }

@@ -41,8 +41,10 @@ fn a_refusal_gives_status_fields_and_body() {
     paused(async {
         let error = refused(|mut peer| async move {
             peer.request().await;
-            peer.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 11\r\nX-Why: ip\r\n\r\nnot from x!")
-                .await;
+            peer.send(
+                "HTTP/1.1 403 Forbidden\r\nContent-Length: 11\r\nX-Why: ip\r\n\r\nnot from x!",
+            )
+            .await;
             peer.drain().await;
         })
         .await;
@@ -52,7 +54,10 @@ fn a_refusal_gives_status_fields_and_body() {
         assert_eq!(response.body().as_ref(), b"not from x!");
         assert!(!error.is_retryable());
         let message = error.to_string();
-        assert!(message.contains("403") && message.contains("not from x!"), "{message}");
+        assert!(
+            message.contains("403") && message.contains("not from x!"),
+            "{message}"
+        );
     });
 }
 
@@ -62,8 +67,10 @@ fn a_body_that_comes_later_is_waited_for_up_to_its_length() {
         let begun = Instant::now();
         let error = refused(|mut peer| async move {
             peer.request().await;
-            peer.send("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 9\r\n\r\n")
-                .await;
+            peer.send(
+                "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 9\r\n\r\n",
+            )
+            .await;
             sleep(Duration::from_millis(50)).await;
             peer.send("slow down").await;
             peer.drain().await;
@@ -81,7 +88,8 @@ fn a_body_without_a_length_ends_with_the_connection() {
     paused(async {
         let error = refused(|mut peer| async move {
             peer.request().await;
-            peer.send("HTTP/1.1 503 Service Unavailable\r\n\r\ndown").await;
+            peer.send("HTTP/1.1 503 Service Unavailable\r\n\r\ndown")
+                .await;
             sleep(Duration::from_millis(50)).await;
             peer.send(" for maintenance").await;
             peer.finish().await;
@@ -169,7 +177,10 @@ fn a_body_that_never_comes_is_given_up_after_a_second() {
 #[test]
 fn a_body_that_breaks_off_is_still_a_refusal() {
     paused(async {
-        for then in [Exhausted::Ends, Exhausted::Fails(std::io::ErrorKind::ConnectionReset)] {
+        for then in [
+            Exhausted::Ends,
+            Exhausted::Fails(std::io::ErrorKind::ConnectionReset),
+        ] {
             let head = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\n";
             let io = Endless::new(head.to_vec(), b"partial".to_vec()).turns(1, then);
             let error = longwire::connect("ws://server.example/")
@@ -213,7 +224,11 @@ fn a_refusal_on_a_socket_is_whole_and_in_time() {
         .await;
         let begun = Instant::now();
         let error = longwire::connect(server.url()).await.unwrap_err();
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
         assert_error(&error, ErrorKind::Refused, Phase::Upgrade);
         assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
         assert!(error.response().unwrap().body().starts_with(b"dripdrip"));

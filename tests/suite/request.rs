@@ -25,7 +25,10 @@ async fn request_of(connect: Connect) -> Request {
 /// The error of a `connect` that must fail before a byte is written.
 async fn refused_before_io(connect: Connect) -> Error {
     let (near, mut far) = tokio::io::duplex(64 << 10);
-    let error = connect.over(near).await.expect_err("a setting that cannot work");
+    let error = connect
+        .over(near)
+        .await
+        .expect_err("a setting that cannot work");
     let mut written = Vec::new();
     far.read_to_end(&mut written).await.unwrap();
     assert_eq!(written, b"", "bytes were written before the refusal");
@@ -35,8 +38,10 @@ async fn refused_before_io(connect: Connect) -> Error {
 #[test]
 fn the_request_is_what_the_rfc_demands() {
     paused(async {
-        let request =
-            request_of(longwire::connect("ws://server.example:8080/feed/a?x=1&y=%20")).await;
+        let request = request_of(longwire::connect(
+            "ws://server.example:8080/feed/a?x=1&y=%20",
+        ))
+        .await;
         assert_eq!(request.line, "GET /feed/a?x=1&y=%20 HTTP/1.1");
         assert_eq!(request.one("host"), "server.example:8080");
         assert!(request.one("upgrade").eq_ignore_ascii_case("websocket"));
@@ -44,7 +49,11 @@ fn the_request_is_what_the_rfc_demands() {
         assert_eq!(request.one("sec-websocket-version"), "13");
         let key = STANDARD.decode(request.one("sec-websocket-key")).unwrap();
         assert_eq!(key.len(), 16);
-        for absent in ["origin", "sec-websocket-protocol", "sec-websocket-extensions"] {
+        for absent in [
+            "origin",
+            "sec-websocket-protocol",
+            "sec-websocket-extensions",
+        ] {
             assert_eq!(request.all(absent), [""; 0], "{absent}");
         }
     });
@@ -55,12 +64,28 @@ fn the_host_field_has_the_port_only_when_it_is_not_the_default() {
     paused(async {
         for (url, host, line) in [
             ("ws://server.example", "server.example", "GET / HTTP/1.1"),
-            ("ws://server.example:80/", "server.example", "GET / HTTP/1.1"),
-            ("WS://server.example:443/", "server.example:443", "GET / HTTP/1.1"),
-            ("ws://[2001:db8::1]:9000/p", "[2001:db8::1]:9000", "GET /p HTTP/1.1"),
+            (
+                "ws://server.example:80/",
+                "server.example",
+                "GET / HTTP/1.1",
+            ),
+            (
+                "WS://server.example:443/",
+                "server.example:443",
+                "GET / HTTP/1.1",
+            ),
+            (
+                "ws://[2001:db8::1]:9000/p",
+                "[2001:db8::1]:9000",
+                "GET /p HTTP/1.1",
+            ),
             ("ws://[::1]/", "[::1]", "GET / HTTP/1.1"),
             ("ws://127.0.0.1:1/", "127.0.0.1:1", "GET / HTTP/1.1"),
-            ("ws://server.example?q", "server.example", "GET /?q HTTP/1.1"),
+            (
+                "ws://server.example?q",
+                "server.example",
+                "GET /?q HTTP/1.1",
+            ),
         ] {
             let request = request_of(longwire::connect(url)).await;
             assert_eq!((request.one("host"), request.line.as_str()), (host, line));
@@ -232,7 +257,10 @@ fn secrets_of_the_url_are_not_shown() {
             let connect = longwire::connect(url);
             assert!(!format!("{connect:?}").contains("s3cret"));
             let error = connect.await.unwrap_err();
-            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+            assert!(
+                !format!("{error} {error:?}").contains("s3cret"),
+                "{error:?}"
+            );
         }
         let connect = longwire::connect("ws://server.example/")
             .bearer("s3cret")
@@ -246,9 +274,8 @@ fn secrets_of_the_url_are_not_shown() {
 fn nothing_follows_the_request_before_the_response() {
     paused(async {
         let (near, mut far) = tokio::io::duplex(64 << 10);
-        let connecting = tokio::spawn(async move {
-            longwire::connect("ws://server.example/").over(near).await
-        });
+        let connecting =
+            tokio::spawn(async move { longwire::connect("ws://server.example/").over(near).await });
         let mut written = vec![0; 64 << 10];
         let mut size = 0;
         let mut wait = std::time::Duration::from_secs(5);

@@ -13,7 +13,13 @@ use crate::support::wire::{self, close, text};
 fn stream_combinators_see_the_messages_and_the_end() {
     paused(async {
         let (mut ws, mut peer) = open();
-        peer.send(wire::concat([&text("1"), &text("two"), &text("3"), &close(1000, "")])).await;
+        peer.send(wire::concat([
+            &text("1"),
+            &text("two"),
+            &text("3"),
+            &close(1000, ""),
+        ]))
+        .await;
         peer.finish().await;
         let numbers: Vec<u32> = StreamExt::by_ref(&mut ws)
             .map(|message| message.unwrap())
@@ -117,7 +123,9 @@ fn the_sink_is_refused_behind_the_end() {
         let (mut ws, mut peer) = open();
         peer.finish().await;
         ws.next().await.unwrap().unwrap_err();
-        let error = SinkExt::send(&mut ws, Message::from("late")).await.unwrap_err();
+        let error = SinkExt::send(&mut ws, Message::from("late"))
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Closed);
     });
 }
@@ -136,7 +144,10 @@ fn a_connection_is_usable_as_a_trait_object() {
     });
 }
 
-trait Duplex: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Send + Sync {}
+trait Duplex:
+    Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Send + Sync
+{
+}
 
 impl<T> Duplex for T where
     T: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Send + Sync

@@ -77,7 +77,9 @@ fn a_certificate_that_nobody_vouches_for_is_refused() {
     real(async {
         let identity = Identity::of(&["localhost"]);
         let server = distrusted(&identity).await;
-        let error = longwire::connect(server.url("localhost")).await.unwrap_err();
+        let error = longwire::connect(server.url("localhost"))
+            .await
+            .unwrap_err();
         assert_error(&error, ErrorKind::Tls, Phase::Tls);
         assert!(error.source().is_some());
         assert!(!error.is_retryable());
@@ -118,7 +120,10 @@ fn an_expired_certificate_is_refused_with_its_date() {
             .unwrap_err();
         assert_error(&error, ErrorKind::Tls, Phase::Tls);
         let message = error.to_string();
-        assert!(message.contains("expired") && message.contains("2002"), "{message}");
+        assert!(
+            message.contains("expired") && message.contains("2002"),
+            "{message}"
+        );
         server.done().await;
     });
 }
@@ -146,7 +151,10 @@ fn settings_of_tls_that_cannot_work_are_refused_by_name() {
             Tls::default().client_cert_pem("no certificate", "no key"),
         ];
         for tls in bad {
-            let error = longwire::connect("wss://localhost:1/").tls(tls).await.unwrap_err();
+            let error = longwire::connect("wss://localhost:1/")
+                .tls(tls)
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
         }
         let (near, _far) = tokio::io::duplex(1 << 10);

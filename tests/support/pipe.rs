@@ -1,7 +1,6 @@
 //! A two-way pipe in memory whose far end is driven by plain calls: for tests that decide poll by
 //! poll what the client sees.
 
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +29,7 @@ pub(crate) struct Far(Arc<Mutex<Shared>>);
 #[derive(Debug, Default)]
 struct Shared {
     capacity: usize,
-    to_client: VecDeque<u8>,
+    to_client: Vec<u8>,
     to_server: Vec<u8>,
     server_finished: bool,
     client_finished: bool,
@@ -46,7 +45,7 @@ impl Far {
     /// Makes `bytes` readable for the client.
     pub(crate) fn put(&self, bytes: &[u8]) {
         let mut shared = lock(&self.0);
-        shared.to_client.extend(bytes);
+        shared.to_client.extend_from_slice(bytes);
         if let Some(waker) = shared.reader.take() {
             waker.wake();
         }
@@ -89,9 +88,8 @@ impl AsyncRead for Near {
             shared.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let (first, _) = shared.to_client.as_slices();
-        let size = first.len().min(buf.remaining());
-        buf.put_slice(&first[..size]);
+        let size = shared.to_client.len().min(buf.remaining());
+        buf.put_slice(&shared.to_client[..size]);
         shared.to_client.drain(..size);
         Poll::Ready(Ok(()))
     }

@@ -58,14 +58,21 @@ impl Random {
     }
 
     pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next().to_le_bytes()[0]).collect()
+        let mut bytes = Vec::with_capacity(length + 8);
+        while bytes.len() < length {
+            bytes.extend(self.next().to_le_bytes());
+        }
+        bytes.truncate(length);
+        bytes
     }
 
     /// Text of about `length` bytes, in code points of one to four bytes.
     pub(crate) fn text(&mut self, length: usize) -> String {
         let mut text = String::with_capacity(length + 4);
         while text.len() < length {
-            text.push(*self.pick(&['a', ' ', '"', '\u{0}', 'é', 'Ж', '€', '한', '\u{ffff}', '𝄞', '🦀']));
+            text.push(*self.pick(&[
+                'a', ' ', '"', '\u{0}', 'é', 'Ж', '€', '한', '\u{ffff}', '𝄞', '🦀',
+            ]));
         }
         text
     }
