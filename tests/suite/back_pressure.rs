@@ -135,7 +135,8 @@ fn a_stuck_connection_can_still_be_closed() {
         let (io, _peer) = stuck(100);
         let limit = Duration::from_millis(300);
         let mut ws = upgraded(io, Config::default().close_timeout(limit));
-        let sent = timeout(Duration::from_secs(1), ws.send_binary(&[7; 1 << 20])).await;
+        let large = vec![7; 1 << 20];
+        let sent = timeout(Duration::from_secs(1), ws.send_binary(&large)).await;
         assert!(sent.is_err(), "a send that the peer did not allow");
         let info = timeout(Duration::from_secs(1), ws.close(CloseCode::NORMAL, ""))
             .await

@@ -361,7 +361,7 @@ fn close_of_a_server_that_never_reads_ends_at_the_close_timeout() {
     paused(async {
         let (near, far) = tokio::io::duplex(1 << 10);
         let mut ws = crate::support::scripted::upgraded(near, Config::default());
-        ws.feed_binary(&[7; 50_000]).await.unwrap();
+        ws.feed_binary(&vec![7; 50_000]).await.unwrap();
         let begun = Instant::now();
         let ended = ws.close(CloseCode::NORMAL, "").await.unwrap();
         assert!(begun.elapsed() < CLOSE_TIMEOUT + Duration::from_millis(100));

@@ -165,11 +165,11 @@ fn a_ping_of_our_own_is_sent_with_its_payload() {
 fn an_observer_sees_every_control_frame() {
     paused(async {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let sees = Arc::clone(&seen);
+        let notes = Arc::clone(&seen);
         let (near, far) = tokio::io::duplex(64 << 10);
         let connecting = longwire::connect("ws://server.example/")
             .on_control(move |frame| {
-                sees.lock().unwrap().push(match frame {
+                notes.lock().unwrap().push(match frame {
                     ControlFrame::Ping(payload) => format!("ping {payload:?}"),
                     ControlFrame::Pong(payload) => format!("pong {payload:?}"),
                     ControlFrame::Close(info) => format!("close {:?}", info.code),

@@ -206,8 +206,7 @@ impl Pair {
                 && !self.writer.flag.0.load(Ordering::Relaxed);
             if asleep || self.random.one_in(4) {
                 let taken = self.take();
-                let gives = given < EACH;
-                if gives {
+                if given < EACH {
                     given += 1;
                     self.far.put(&text(format!("{given}")).bytes());
                     self.far.put(&ping(format!("{given}")).bytes());

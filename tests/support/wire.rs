@@ -135,12 +135,12 @@ impl Frame {
 }
 
 fn push_16(bytes: &mut Vec<u8>, masked: u8, length: usize) {
-    bytes.push(masked | 126);
+    bytes.push(masked | 0x7e);
     bytes.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
 }
 
 fn push_64(bytes: &mut Vec<u8>, masked: u8, length: u64) {
-    bytes.push(masked | 127);
+    bytes.push(masked | 0x7f);
     bytes.extend_from_slice(&length.to_be_bytes());
 }
 
