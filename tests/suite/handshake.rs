@@ -2,65 +2,15 @@
 
 use std::time::Duration;
 
-use longwire::error::HandshakeError;
-use longwire::{Connect, Error, ErrorKind, Phase, WsStream};
-use tokio::io::DuplexStream;
+use longwire::{ErrorKind, Phase};
 use tokio::time::Instant;
 
-use crate::support::request::{Request, Response};
+use crate::support::answer::{answered, assert_reason};
+use crate::support::request::{self, Request, Response};
 use crate::support::run::{paused, real};
 use crate::support::scripted::{Peer, Server};
 use crate::support::verdict::{assert_error, ends, next_binary, next_text};
 use crate::support::wire::{self, binary, close, ping, text};
-
-type Answered = Result<WsStream<DuplexStream>, Error>;
-
-/// Connects to a server that gives this answer and then waits.
-async fn answered(answer: impl FnOnce(&Request) -> Vec<u8>) -> Answered {
-    answered_to(longwire::connect("ws://server.example/"), answer).await
-}
-
-async fn answered_to(connect: Connect, answer: impl FnOnce(&Request) -> Vec<u8>) -> Answered {
-    let (near, far) = tokio::io::duplex(1 << 20);
-    let connect = connect.over(near).into_future();
-    let mut peer = Peer::new(far);
-    let server = async {
-        let request = peer.request().await;
-        peer.send(answer(&request)).await;
-    };
-    let begun = Instant::now();
-    let (result, ()) = tokio::join!(connect, server);
-    assert!(begun.elapsed() < Duration::from_millis(100));
-    if let Ok(ws) = &result {
-        // The peer must outlive the stream that is given away.
-        let _ = ws.handshake();
-        tokio::spawn(async move { peer.drain().await });
-    }
-    result
-}
-
-/// The reason why the handshake failed.
-#[track_caller]
-fn reason(result: Answered) -> HandshakeError {
-    let error = result.expect_err("a handshake that must fail");
-    assert_error(&error, ErrorKind::Handshake, Phase::Upgrade);
-    let source = std::error::Error::source(&error).expect("a reason");
-    source
-        .downcast_ref::<HandshakeError>()
-        .expect("a reason of the handshake")
-        .clone()
-}
-
-macro_rules! assert_reason {
-    ($result:expr, $kind:ident, $what:expr) => {
-        let reason = reason($result);
-        assert!(
-            matches!(reason, HandshakeError::$kind(_)),
-            "{:?}: {reason:?}",
-            $what
-        );
-    };
-}
 
 #[test]
 fn a_correct_answer_opens_the_connection() {
@@ -154,9 +104,7 @@ fn an_accept_that_does_not_prove_the_handshake_fails_it() {
         type Spoil = fn(&str) -> Vec<String>;
         let spoilt: [(&str, Spoil); 9] = [
             ("missing", |_| vec![]),
-            ("wrong", |_| {
-                vec![crate::support::request::accept("another key")]
-            }),
+            ("wrong", |_| vec![request::accept("another key")]),
             ("lower case", |right| vec![right.to_ascii_lowercase()]),
             ("cut", |right| vec![right[..right.len() - 1].into()]),
             ("longer", |right| vec![format!("{right}=")]),
@@ -259,94 +207,6 @@ fn connection_is_a_list_over_all_its_fields() {
         })
         .await
         .expect("two fields");
-    });
-}
-
-#[test]
-fn a_subprotocol_that_was_not_offered_fails_the_handshake() {
-    paused(async {
-        let unasked = answered(|request| {
-            Response::to(request)
-                .add("Sec-WebSocket-Protocol", "feed")
-                .bytes()
-        })
-        .await;
-        assert_reason!(unasked, Subprotocol, "unasked");
-        for values in [
-            &["other"][..],
-            &["FEED.V1"],
-            &["feed.v1, feed.v2"],
-            &["feed.v1", "feed.v2"],
-            &["feed.v1", "feed.v1"],
-            &[""],
-            &["feed"],
-        ] {
-            let connect =
-                longwire::connect("ws://server.example/").subprotocols(["feed.v1", "feed.v2"]);
-            let result = answered_to(connect, |request| {
-                values
-                    .iter()
-                    .fold(Response::to(request), |response, value| {
-                        response.add("Sec-WebSocket-Protocol", *value)
-                    })
-                    .bytes()
-            })
-            .await;
-            assert_reason!(result, Subprotocol, values);
-        }
-    });
-}
-
-#[test]
-fn the_subprotocol_that_the_server_picks_is_known() {
-    paused(async {
-        let offer =
-            || longwire::connect("ws://server.example/").subprotocols(["feed.v1", "feed.v2"]);
-        let ws = answered_to(offer(), |request| {
-            Response::to(request)
-                .add("Sec-WebSocket-Protocol", "feed.v2")
-                .bytes()
-        })
-        .await
-        .unwrap();
-        assert_eq!(ws.handshake().subprotocol(), Some("feed.v2"));
-        let ws = answered_to(offer(), |request| Response::to(request).bytes())
-            .await
-            .expect("a server need not pick one");
-        assert_eq!(ws.handshake().subprotocol(), None);
-    });
-}
-
-#[test]
-fn an_extension_that_was_not_offered_fails_the_handshake() {
-    paused(async {
-        for value in [
-            "permessage-deflate",
-            "permessage-deflate; server_max_window_bits=15",
-            "permessage-deflate; unknown",
-            "permessage-deflate, permessage-deflate",
-            "x-webkit-deflate-frame",
-            "foo; bar=\"unclosed",
-            ";",
-            "foo;;",
-            "foo bar",
-        ] {
-            let result = answered(|request| {
-                Response::to(request)
-                    .add("Sec-WebSocket-Extensions", value)
-                    .bytes()
-            })
-            .await;
-            assert_reason!(result, Extension, value);
-        }
-        let twice = answered(|request| {
-            Response::to(request)
-                .add("Sec-WebSocket-Extensions", "foo")
-                .add("Sec-WebSocket-Extensions", "foo")
-                .bytes()
-        })
-        .await;
-        assert_reason!(twice, Extension, "twice");
     });
 }
 

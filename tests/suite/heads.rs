@@ -3,57 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use longwire::error::HandshakeError;
-use longwire::{Error, ErrorKind, Phase};
+use longwire::{ErrorKind, Phase};
 
 use crate::support::alloc::Meter;
+use crate::support::answer::{answered, assert_reason};
 use crate::support::io::{Chaos, Cuts, Endless};
 use crate::support::request::{Request, Response};
 use crate::support::run::paused;
 use crate::support::scripted::Peer;
 use crate::support::verdict::assert_error;
-
-/// What becomes of this answer, from a server that then waits.
-async fn answered(answer: impl FnOnce(&Request) -> Vec<u8>) -> Result<(), Error> {
-    let (near, far) = tokio::io::duplex(1 << 20);
-    let connect = longwire::connect("ws://server.example/").over(near);
-    let mut peer = Peer::new(far);
-    let server = async {
-        let request = peer.request().await;
-        peer.send(answer(&request)).await;
-    };
-    let begun = tokio::time::Instant::now();
-    let (result, ()) = tokio::join!(connect.into_future(), server);
-    assert!(begun.elapsed() < Duration::from_millis(100));
-    result.map(drop)
-}
-
-#[track_caller]
-fn reason(error: &Error) -> &HandshakeError {
-    assert_error(error, ErrorKind::Handshake, Phase::Upgrade);
-    let source = std::error::Error::source(error).expect("a reason");
-    source.downcast_ref().expect("a reason of the handshake")
-}
-
-#[track_caller]
-fn is_too_large(result: Result<(), Error>) {
-    let error = result.unwrap_err();
-    let reason = reason(&error);
-    assert!(
-        matches!(reason, HandshakeError::HeadTooLarge(_)),
-        "{reason:?}"
-    );
-}
-
-#[track_caller]
-fn is_no_head(result: Result<(), Error>, what: &str) {
-    let error = result.expect_err(what);
-    let reason = reason(&error);
-    assert!(
-        matches!(reason, HandshakeError::BadHead(_)),
-        "{what}: {reason:?}"
-    );
-}
 
 /// The answer with lines of its own between the correct fields and the blank line.
 fn with_lines(request: &Request, lines: &[u8]) -> Vec<u8> {
@@ -78,7 +36,7 @@ fn a_head_without_an_end_is_cut_off_early_and_cheaply() {
             let result = longwire::connect("ws://server.example/").over(io).await;
             assert!(begun.elapsed() < Duration::from_secs(1));
             assert!(meter.peak() < 1 << 20, "{} bytes", meter.peak());
-            is_too_large(result.map(drop));
+            assert_reason!(result, HeadTooLarge, "a head without an end");
         }
         let meter = Meter::start();
         let error = longwire::connect("ws://server.example/")
@@ -103,7 +61,8 @@ fn a_head_of_64_kib_passes_and_one_byte_more_fails() {
         answered(|request| of_size(request, 64 << 10))
             .await
             .unwrap();
-        is_too_large(answered(|request| of_size(request, (64 << 10) + 1)).await);
+        let larger = answered(|request| of_size(request, (64 << 10) + 1)).await;
+        assert_reason!(larger, HeadTooLarge, "one byte more");
     });
 }
 
@@ -118,7 +77,8 @@ fn a_head_of_128_fields_passes_and_one_more_fails() {
                 .bytes()
         };
         answered(|request| of_fields(request, 128)).await.unwrap();
-        is_too_large(answered(|request| of_fields(request, 129)).await);
+        let more = answered(|request| of_fields(request, 129)).await;
+        assert_reason!(more, HeadTooLarge, "129 fields");
     });
 }
 
@@ -167,14 +127,13 @@ fn sixteen_interim_answers_pass_and_one_more_fails() {
         answered(|request| [interim(16), Response::to(request).bytes()].concat())
             .await
             .unwrap();
-        is_too_large(
-            answered(|request| [interim(17), Response::to(request).bytes()].concat()).await,
-        );
+        let more = answered(|request| [interim(17), Response::to(request).bytes()].concat()).await;
+        assert_reason!(more, HeadTooLarge, "17 interim answers");
         let endless = Endless::new(Vec::new(), interim(100));
         let result = longwire::connect("ws://server.example/")
             .over(endless)
             .await;
-        is_too_large(result.map(drop));
+        assert_reason!(result, HeadTooLarge, "for ever");
     });
 }
 
@@ -211,7 +170,7 @@ fn a_status_line_that_is_none_fails_the_handshake() {
             "GET / HTTP/1.1",
         ] {
             let result = answered(|request| Response::to(request).status(line).bytes()).await;
-            is_no_head(result, line);
+            assert_reason!(result, BadHead, line);
         }
     });
 }
@@ -270,7 +229,8 @@ fn fields_that_are_none_fail_the_handshake() {
             ("empty name", b": value\r\n"),
             ("space in a name", b"X Field: value\r\n"),
         ] {
-            is_no_head(answered(|request| with_lines(request, lines)).await, what);
+            let result = answered(|request| with_lines(request, lines)).await;
+            assert_reason!(result, BadHead, what);
         }
     });
 }
@@ -290,7 +250,8 @@ fn what_is_not_http_fails_the_handshake_at_once() {
             ("a frame", b"\x81\x05hello"),
             ("SMTP", b"220 mail.example ESMTP\r\n"),
         ] {
-            is_no_head(answered(|_| bytes.to_vec()).await, what);
+            let result = answered(|_| bytes.to_vec()).await;
+            assert_reason!(result, BadHead, what);
         }
     });
 }

@@ -19,6 +19,7 @@ mod frames;
 mod handshake;
 mod heads;
 mod limits;
+mod negotiation;
 mod properties;
 mod refusal;
 mod request;

@@ -246,6 +246,18 @@ fn urls_that_cannot_be_are_refused_before_anything_is_dialled() {
     });
 }
 
+#[cfg(not(feature = "__tls"))]
+#[test]
+fn wss_without_tls_is_refused_with_the_feature_to_add() {
+    paused(async {
+        let error = longwire::connect("wss://server.example/")
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+        assert!(error.to_string().contains("rustls-ring"), "{error}");
+    });
+}
+
 #[test]
 fn secrets_of_the_url_are_not_shown() {
     paused(async {

@@ -4,6 +4,7 @@
 //! Nothing here uses the crate's own codec: a codec that is tested against itself proves nothing.
 
 pub(crate) mod alloc;
+pub(crate) mod answer;
 pub(crate) mod io;
 pub(crate) mod pipe;
 pub(crate) mod random;
