@@ -1,12 +1,14 @@
 //! The closing handshake (RFC 6455 §7), from both sides.
 
+use std::io;
 use std::time::Duration;
 
 use longwire::{CloseCode, CloseInfo, Config, ErrorKind, Phase, Side};
 use tokio::time::Instant;
 
+use crate::support::io::{Chaos, Endless, Exhausted};
 use crate::support::run::{paused, real};
-use crate::support::scripted::{Server, open, open_with};
+use crate::support::scripted::{Peer, Server, open, open_with, upgraded};
 use crate::support::verdict::{assert_error, breaks, ends, fails, next_text};
 use crate::support::wire::{self, binary, close, close_body, continuation, frame, ping, text};
 
@@ -355,12 +357,51 @@ fn start_close_to_a_silent_server_fails_at_the_close_timeout() {
     });
 }
 
+/// Nor can a peer that closes and does not take the answer.
+#[test]
+fn a_server_that_closes_and_never_reads_is_left_at_the_close_timeout() {
+    paused(async {
+        let (near, far) = tokio::io::duplex(1 << 10);
+        let mut ws = upgraded(near, Config::default());
+        let mut peer = Peer::new(far);
+        ws.feed_binary(&vec![7; 50_000]).await.unwrap();
+        peer.send(close(1001, "").bytes()).await;
+        let begun = Instant::now();
+        ends(&mut ws).await;
+        assert!(begun.elapsed() < CLOSE_TIMEOUT + Duration::from_millis(100));
+        assert_eq!(ws.close_info().unwrap().code, Some(CloseCode::GOING_AWAY));
+    });
+}
+
+/// The server's Close says how it ended, whatever becomes of the transport behind it.
+#[test]
+fn a_transport_that_fails_behind_the_servers_close_changes_nothing() {
+    paused(async {
+        let frame = close(1012, "restart").bytes();
+        for then in [
+            Exhausted::Ends,
+            Exhausted::Fails(io::ErrorKind::ConnectionReset),
+        ] {
+            let io = Endless::new(frame.clone(), vec![0]).turns(0, then);
+            let io = Chaos::over(io).after_writing(0, Exhausted::Fails(io::ErrorKind::BrokenPipe));
+            let mut ws = upgraded(io, Config::default());
+            ends(&mut ws).await;
+            let found = ws.close_info().unwrap();
+            assert_eq!(
+                (found.by, found.code),
+                (Side::Server, Some(CloseCode::RESTART))
+            );
+            assert_eq!(found.reason, "restart");
+        }
+    });
+}
+
 /// A peer that reads nothing cannot hold the close up: its socket takes no Close frame either.
 #[test]
 fn close_of_a_server_that_never_reads_ends_at_the_close_timeout() {
     paused(async {
         let (near, far) = tokio::io::duplex(1 << 10);
-        let mut ws = crate::support::scripted::upgraded(near, Config::default());
+        let mut ws = upgraded(near, Config::default());
         ws.feed_binary(&vec![7; 50_000]).await.unwrap();
         let begun = Instant::now();
         let ended = ws.close(CloseCode::NORMAL, "").await.unwrap();

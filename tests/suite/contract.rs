@@ -200,6 +200,25 @@ fn a_stream_that_somebody_else_has_opened_goes_on_where_they_stopped() {
 }
 
 #[test]
+fn a_setting_that_cannot_work_is_said_once_and_by_name() {
+    real(async {
+        let error = longwire::connect("ws://127.0.0.1:1/")
+            .timeout(Duration::ZERO)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("timeout"), "{error}");
+        let (near, _far) = tokio::io::duplex(1 << 10);
+        let config = Config::default().fragment_size(0);
+        let mut ws = WsStream::from_upgraded(near, Bytes::new(), config);
+        let error = ws.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("fragment_size"), "{error}");
+        assert!(ws.next().await.is_none());
+    });
+}
+
+#[test]
 fn messages_come_from_and_go_to_what_programs_have() {
     let texts: [Message; 3] = [
         "a".into(),

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use longwire::{CloseCode, Config, Error, ErrorKind, Phase, Side, WsStream};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::support::io::{Chaos, Exhausted};
 use crate::support::run::{paused, real};
-use crate::support::scripted::{Peer, Server, open, upgraded};
+use crate::support::scripted::{Peer, Server, dead_end, open, upgraded};
 use crate::support::verdict::{ends, fails, next_text};
 use crate::support::wire::{self, binary, close, continuation, ping, text};
 
@@ -145,9 +145,7 @@ where
 #[test]
 fn a_refused_connection_fails_in_connecting() {
     real(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
+        let (_socket, address) = dead_end();
         let begun = Instant::now();
         let error = longwire::connect(format!("ws://{address}/"))
             .await

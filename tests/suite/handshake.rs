@@ -6,6 +6,7 @@ use longwire::{ErrorKind, Phase};
 use tokio::time::Instant;
 
 use crate::support::answer::{answered, assert_reason};
+use crate::support::io::{Chaos, Cuts};
 use crate::support::request::{self, Request, Response};
 use crate::support::run::{paused, real};
 use crate::support::scripted::{Peer, Server};
@@ -207,6 +208,45 @@ fn connection_is_a_list_over_all_its_fields() {
         })
         .await
         .expect("two fields");
+    });
+}
+
+#[test]
+fn a_response_cut_anywhere_opens_the_connection() {
+    paused(async {
+        let length = Response::to(&Request::parse(b"GET\r\nSec-WebSocket-Key: k\r\n\r\n"))
+            .bytes()
+            .len();
+        // The accept of that request is as long as any.
+        for cut in 1..length + 6 {
+            let (near, far) = tokio::io::duplex(1 << 16);
+            let mut peer = Peer::new(far);
+            let io = Chaos::over(near).read_cuts(Cuts::Once(cut));
+            let connect = longwire::connect("ws://server.example/").over(io);
+            let server = async {
+                let request = peer.request().await;
+                let head = Response::to(&request).bytes();
+                assert_eq!(head.len(), length);
+                peer.send([head, text("glued").bytes()].concat()).await;
+            };
+            let (ws, ()) = tokio::join!(connect.into_future(), server);
+            assert_eq!(next_text(&mut ws.unwrap()).await, "glued", "cut at {cut}");
+        }
+    });
+}
+
+#[test]
+fn dropping_a_connect_ends_the_attempt() {
+    real(async {
+        let server = Server::start(|mut peer| async move {
+            peer.request().await;
+            peer.expect_end().await;
+        })
+        .await;
+        let connect = longwire::connect(server.url()).into_future();
+        let waited = tokio::time::timeout(Duration::from_millis(50), connect).await;
+        assert!(waited.is_err(), "a connection that nobody opened");
+        server.done().await;
     });
 }
 

@@ -140,7 +140,17 @@ fn sixteen_interim_answers_pass_and_one_more_fails() {
 #[test]
 fn another_status_with_perfect_fields_is_a_refusal() {
     paused(async {
-        for status in ["200 OK", "204 No Content", "426 Upgrade Required"] {
+        for status in [
+            "200 OK",
+            "204 No Content",
+            "302 Found",
+            "304 Not Modified",
+            "401 Unauthorized",
+            "407 Proxy Authentication Required",
+            "426 Upgrade Required",
+            "600 Beyond",
+            "999 Odd",
+        ] {
             let error = answered(|request| {
                 Response::to(request)
                     .status(&format!("HTTP/1.1 {status}"))

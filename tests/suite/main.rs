@@ -11,6 +11,7 @@ mod cancellation;
 mod close;
 mod contract;
 mod control;
+mod dialling;
 mod endings;
 mod fairness;
 mod field;

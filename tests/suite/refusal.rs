@@ -120,6 +120,53 @@ fn a_chunked_body_is_given_without_its_chunks() {
 }
 
 #[test]
+fn an_answer_that_has_no_body_is_not_waited_for() {
+    paused(async {
+        for head in [
+            "HTTP/1.1 204 No Content\r\n\r\n",
+            "HTTP/1.1 304 Not Modified\r\n\r\n",
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+            "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ] {
+            let begun = Instant::now();
+            let error = refused(move |mut peer| async move {
+                peer.request().await;
+                peer.send(head).await;
+                peer.drain().await;
+            })
+            .await;
+            assert!(begun.elapsed() < Duration::from_millis(100), "{head:?}");
+            assert!(error.response().unwrap().body().is_empty());
+        }
+    });
+}
+
+/// A body whose length is not to be understood is still a refusal, and ends in time.
+#[test]
+fn a_body_of_no_understandable_length_is_still_a_refusal() {
+    paused(async {
+        for fields in [
+            "Content-Length: many",
+            "Content-Length: -1",
+            "Content-Length: 99999999999999999999999999",
+            "Content-Length: 5\r\nContent-Length: 6",
+            "Transfer-Encoding: gzip",
+            "Transfer-Encoding: chunked\r\nContent-Length: 3",
+        ] {
+            let error = refused(move |mut peer| async move {
+                peer.request().await;
+                let answer = format!("HTTP/1.1 403 Forbidden\r\n{fields}\r\n\r\nzz\r\nbody");
+                peer.send(answer).await;
+                peer.drain().await;
+            })
+            .await;
+            assert_eq!(error.response().unwrap().status(), 403);
+        }
+    });
+}
+
+#[test]
 fn an_endless_body_is_cut_at_64_kib() {
     paused(async {
         for head in [

@@ -7,7 +7,7 @@ use std::panic;
 
 use longwire::{Config, WsStream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::request::{Request, Response};
@@ -158,6 +158,15 @@ impl Server {
     pub(crate) async fn done(self) {
         join(self.script).await;
     }
+}
+
+/// An address of the loopback that refuses connections for as long as the socket is kept: it is
+/// bound, so that nobody else gets the port, and does not listen.
+pub(crate) fn dead_end() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 /// Waits for a task, and passes its panic on.
