@@ -6,7 +6,7 @@ use longwire::{ErrorKind, Phase};
 use tokio::time::Instant;
 
 use crate::support::answer::{answered, assert_reason};
-use crate::support::io::{Chaos, Cuts};
+use crate::support::io::{Chaos, Cuts, Exhausted};
 use crate::support::request::{self, Request, Response};
 use crate::support::run::{paused, real};
 use crate::support::scripted::{Peer, Server};
@@ -72,20 +72,21 @@ fn a_head_that_drips_for_ever_ends_at_the_deadline() {
 }
 
 #[test]
-fn an_end_at_every_offset_of_the_head_fails_the_handshake() {
+fn an_end_or_a_reset_at_every_offset_of_the_head_fails_the_handshake() {
     paused(async {
         let length = Response::to(&Request::parse(b"GET\r\nSec-WebSocket-Key: k\r\n\r\n"))
             .bytes()
             .len();
-        for cut in 0..length {
+        let reset = Exhausted::Fails(std::io::ErrorKind::ConnectionReset);
+        for (cut, then) in (0..length).flat_map(|cut| [(cut, Exhausted::Ends), (cut, reset)]) {
             let (near, far) = tokio::io::duplex(1 << 16);
             let mut peer = Peer::new(far);
             let server = async {
                 let request = peer.request().await;
-                peer.send(&Response::to(&request).bytes()[..cut]).await;
-                peer.finish().await;
+                peer.send(&Response::to(&request).bytes()).await;
             };
-            let connect = longwire::connect("ws://server.example/").over(near);
+            let io = Chaos::over(near).after_reading(cut, then);
+            let connect = longwire::connect("ws://server.example/").over(io);
             let begun = Instant::now();
             let (result, ()) = tokio::join!(connect.into_future(), server);
             let error = result.unwrap_err();

@@ -8,11 +8,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures::{Sink, SinkExt, Stream, StreamExt};
-use longwire::{Config, Message, WsStream};
+use longwire::{Config, ErrorKind, Message, WsStream};
 use tokio::sync::oneshot;
 use tokio::task::unconstrained;
 
-use crate::support::io::{Chaos, Cuts};
+use crate::support::io::{Chaos, Cuts, Exhausted};
 use crate::support::pipe::{Far, Near, pipe};
 use crate::support::random::Random;
 use crate::support::run::{paused, threaded};
@@ -354,25 +354,40 @@ fn two_halves_on_two_threads_never_stand_still() {
     });
 }
 
-/// The half that only sends learns of the end too, while it waits for room.
+/// The half that only sends learns of the end too, although the transport takes nothing more and so
+/// never wakes it.
 #[test]
 fn a_sender_that_waits_for_room_hears_of_the_end() {
     paused(async {
-        let (near, far) = tokio::io::duplex(100);
-        let ws = upgraded(near, Config::default().write_high_water(0));
-        let (mut sink, mut stream) = StreamExt::split(ws);
-        let sender = tokio::spawn(async move {
-            loop {
-                if let Err(error) = sink.send(vec![7; 1_000].into()).await {
-                    return error;
+        let server_closes = close(1000, "").bytes();
+        let server_errs = text("x").rsv(1).bytes();
+        for (last, by_reader) in [
+            (vec![], "Reset"),
+            (server_closes, "end"),
+            (server_errs, "Protocol"),
+        ] {
+            let (near, far) = tokio::io::duplex(1_000);
+            let io = Chaos::over(near).after_writing(100, Exhausted::Blocks);
+            let ws = upgraded(io, Config::default().write_high_water(0));
+            let (mut sink, mut stream) = StreamExt::split(ws);
+            let sender = tokio::spawn(async move {
+                loop {
+                    if let Err(error) = sink.send(vec![7; 1_000].into()).await {
+                        return error;
+                    }
                 }
+            });
+            let receiver = tokio::spawn(async move { stream.next().await });
+            // The clock moves when both of them wait.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let mut peer = Peer::new(far);
+            peer.send(last).await;
+            peer.finish().await;
+            assert_eq!(join(sender).await.kind(), ErrorKind::Closed);
+            match join(receiver).await {
+                None => assert_eq!(by_reader, "end"),
+                Some(item) => assert_eq!(format!("{:?}", item.unwrap_err().kind()), by_reader),
             }
-        });
-        let receiver = tokio::spawn(async move { stream.next().await });
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        drop(far);
-        join(sender).await;
-        let item = join(receiver).await;
-        assert!(!matches!(item, Some(Ok(_))), "{item:?}");
+        }
     });
 }
