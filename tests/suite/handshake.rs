@@ -83,7 +83,8 @@ fn an_end_or_a_reset_at_every_offset_of_the_head_fails_the_handshake() {
             let mut peer = Peer::new(far);
             let server = async {
                 let request = peer.request().await;
-                peer.send(&Response::to(&request).bytes()).await;
+                // At offset 0 the client is gone already.
+                let _ = peer.try_send(Response::to(&request).bytes()).await;
             };
             let io = Chaos::over(near).after_reading(cut, then);
             let connect = longwire::connect("ws://server.example/").over(io);

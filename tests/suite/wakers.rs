@@ -144,6 +144,38 @@ fn a_writer_that_closes_wakes_the_reader() {
     }));
 }
 
+/// The writer looks first, sees nothing, and waits for room that never comes; then the reader learns
+/// of the end. The writer has to hear of it, whatever the end is.
+#[test]
+fn a_reader_that_learns_of_the_end_wakes_the_writer() {
+    paused(unconstrained(async {
+        let endings = [
+            Vec::new(),
+            close(1000, "").bytes(),
+            text("x").rsv(1).bytes(),
+            text(b"\xff").bytes(),
+        ];
+        for last in endings {
+            let (near, far) = pipe(100);
+            let mut ws = upgraded(near, Config::default().write_high_water(0));
+            let (reader, writer) = (Task::new(), Task::new());
+            Pin::new(&mut ws).start_send(vec![7; 1_000].into()).unwrap();
+            let waits = |ws: &mut WsStream<Near>, task: &Task| {
+                Pin::new(ws).poll_ready(&mut task.cx()).is_pending()
+            };
+            assert!(waits(&mut ws, &writer));
+            assert!(poll_next(&mut ws, &reader).is_pending());
+            far.put(&last);
+            far.finish();
+            assert!(waits(&mut ws, &writer));
+            writer.woken();
+            let _ = poll_next(&mut ws, &reader);
+            assert!(writer.woken(), "the writer waits for ever");
+            assert!(!waits(&mut ws, &writer));
+        }
+    }));
+}
+
 /// Random turns of two tasks and a peer, in which only who was woken is polled: whenever nobody is
 /// awake, nothing may be left to do.
 #[test]
