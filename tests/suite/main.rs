@@ -18,6 +18,7 @@ mod fairness;
 mod field;
 mod fragments;
 mod frames;
+mod halves;
 mod handshake;
 mod heads;
 mod limits;
