@@ -81,10 +81,10 @@ struct Client {
 
 impl Client {
     fn new(random: &mut Random) -> Self {
-        let (near, far) = pipe(1 + random.below(2_000));
+        let (near, far) = pipe(50 + random.below(2_000));
         let io = Chaos::over(near)
-            .read_cuts(Cuts::Random(random.fork(), 1 + random.below(5_000)))
-            .write_cuts(Cuts::Random(random.fork(), 1 + random.below(3_000)))
+            .read_cuts(Cuts::Random(random.fork(), 50 + random.below(5_000)))
+            .write_cuts(Cuts::Random(random.fork(), 50 + random.below(3_000)))
             .not_ready_one_in(3, random.fork());
         let mut config = Config::default().write_high_water(random.below(5_000));
         if random.one_in(2) {
