@@ -13,7 +13,7 @@ use crate::support::io::{Chaos, Cuts, Endless, Exhausted};
 use crate::support::run::{paused, real};
 use crate::support::scripted::{Server, upgraded};
 use crate::support::verdict::next_text;
-use crate::support::wire::{close, continuation, ping, pong, text};
+use crate::support::wire::{self, close, continuation, ping, pong, text};
 
 /// How often another task of the same thread runs while `work` is done.
 async fn turns_of_others(work: impl Future<Output = ()>) -> u64 {
@@ -66,6 +66,18 @@ fn twenty_thousand_messages_on_a_socket_are_fair() {
         assert!(turns >= 20, "{turns} turns in 20,000 messages");
         assert!(ws.close(CloseCode::NORMAL, "").await.unwrap().clean);
         server.done().await;
+    });
+}
+
+/// Whichever way a message takes through the client: here it is never whole in one frame.
+#[test]
+fn a_hundred_thousand_messages_in_fragments_are_fair() {
+    paused(async {
+        let frames = wire::concat([&text("a ").more(), &continuation("trade")]);
+        let io = Endless::new(Vec::new(), frames).turns(100_000, Exhausted::Blocks);
+        let ws = upgraded(io, Config::default());
+        let turns = turns_of_others(reads_to_the_end(ws, 100_000)).await;
+        assert!(turns >= 100, "{turns} turns in 100,000 messages");
     });
 }
 

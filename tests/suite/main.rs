@@ -9,6 +9,7 @@ mod allocations;
 mod back_pressure;
 mod cancellation;
 mod close;
+mod closing;
 mod codec;
 mod contract;
 mod control;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longwire::{CloseCode, Error, ErrorKind, Message, Phase, WsStream};
+use longwire::{CloseCode, CloseInfo, Error, ErrorKind, Message, Phase, Side, WsStream};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::time::Instant;
 
@@ -11,6 +11,24 @@ use super::scripted::{Peer, open};
 /// The longest that failing the connection may take: the Close is sent, and the peer has half a
 /// second to end.
 pub(crate) const FAILED_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long the closing handshake may take when nothing else is said.
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What an end is to look like.
+pub(crate) fn close_info(
+    by: Side,
+    code: impl Into<Option<u16>>,
+    reason: &str,
+    clean: bool,
+) -> CloseInfo {
+    CloseInfo {
+        by,
+        code: code.into().map(CloseCode),
+        reason: reason.into(),
+        clean,
+    }
+}
 
 #[track_caller]
 pub(crate) fn assert_error(error: &Error, kind: ErrorKind, phase: Phase) {
