@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 
-use super::pool;
+use super::gather::{Full, Gather};
 use crate::frame::{Header, MAX_HEADER, Opcode, mask};
 
 /// Holds frames until the transport takes them, and no memory once it has.
@@ -17,14 +17,9 @@ use crate::frame::{Header, MAX_HEADER, Opcode, mask};
 /// write. A large payload that nobody else holds is masked where it is and written from there.
 #[derive(Default)]
 pub(super) struct WriteQueue {
-    /// What goes out before `tail`.
+    /// What goes out before what is being gathered.
     chunks: VecDeque<Chunk>,
-    /// The buffer that frames are gathered in: initialised memory, or empty.
-    tail: Box<[u8]>,
-    /// A small buffer that stays with the connection, while `tail` is a large one.
-    small: Box<[u8]>,
-    /// How much of `tail` is filled.
-    tail_end: usize,
+    gather: Gather,
     /// How much of what is in front has been written.
     written: usize,
     /// Bytes that have not been written.
@@ -36,8 +31,8 @@ pub(super) struct WriteQueue {
 }
 
 enum Chunk {
-    /// A gathering buffer that is full, and how much of it counts.
-    Gathered(Box<[u8]>, usize),
+    /// Small frames, and pieces of large ones.
+    Gathered(Full),
     /// A large payload.
     Payload(BytesMut),
 }
@@ -70,11 +65,11 @@ impl WriteQueue {
     #[inline]
     pub(super) fn push(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let key = mask::new_key();
-        self.push_header(opcode, fin, payload.len(), key);
-        match self.tail[self.tail_end..].get_mut(..payload.len()) {
+        self.push_header(opcode, fin, payload.len(), key, payload.len());
+        match self.gather.room().get_mut(..payload.len()) {
             Some(room) => {
                 mask::copy(room, payload, key);
-                self.tail_end += payload.len();
+                self.gather.fill(payload.len());
                 self.len += payload.len();
             }
             None => self.push_in_pieces(payload, key),
@@ -85,27 +80,28 @@ impl WriteQueue {
     fn push_in_pieces(&mut self, mut payload: &[u8], key: [u8; 4]) {
         loop {
             // A multiple of the key's length, so that the next piece begins with its first byte.
-            let room = (self.tail.len() - self.tail_end) & !7;
+            let room = self.gather.room().len() & !7;
             let (piece, rest) = payload.split_at(room.min(payload.len()));
-            mask::copy(&mut self.tail[self.tail_end..][..piece.len()], piece, key);
-            self.tail_end += piece.len();
+            mask::copy(&mut self.gather.room()[..piece.len()], piece, key);
+            self.gather.fill(piece.len());
             self.len += piece.len();
             if rest.is_empty() {
                 return;
             }
             payload = rest;
-            self.seal_tail();
-            self.tail = pool::take();
+            let full = self.gather.turn();
+            self.chunks.extend(full.map(Chunk::Gathered));
         }
     }
 
-    /// Queues a header, in a buffer that has room for the payload too if that is not large.
+    /// Queues a header. Behind it there is room for `follows` bytes, if one buffer can hold them.
     #[inline]
-    fn push_header(&mut self, opcode: Opcode, fin: bool, len: usize, key: [u8; 4]) {
-        if self.tail.len() - self.tail_end < MAX_HEADER + len {
-            self.next_tail(MAX_HEADER + len);
+    fn push_header(&mut self, opcode: Opcode, fin: bool, len: usize, key: [u8; 4], follows: usize) {
+        if self.gather.room().len() < MAX_HEADER + follows {
+            let full = self.gather.make_room(MAX_HEADER + follows);
+            self.chunks.extend(full.map(Chunk::Gathered));
         }
-        if let Some(head) = self.tail[self.tail_end..].first_chunk_mut() {
+        if let Some(head) = self.gather.room().first_chunk_mut() {
             let header = Header {
                 fin,
                 rsv: 0,
@@ -114,7 +110,7 @@ impl WriteQueue {
                 len: len as u64,
             };
             let used = header.write(head);
-            self.tail_end += used;
+            self.gather.fill(used);
             self.len += used;
         }
     }
@@ -130,9 +126,9 @@ impl WriteQueue {
         };
         let key = mask::new_key();
         mask::apply(&mut payload, key);
-        // The payload is not in the tail, but room is what a header of its length asks for.
-        self.push_header(opcode, fin, payload.len(), key);
-        self.seal_tail();
+        self.push_header(opcode, fin, payload.len(), key, 0);
+        let gathered = self.gather.seal();
+        self.chunks.extend(gathered.map(Chunk::Gathered));
         self.len += payload.len();
         self.chunks.push_back(Chunk::Payload(payload));
     }
@@ -171,7 +167,6 @@ impl WriteQueue {
 
     /// Drops everything: the transport will take no more.
     pub(super) fn clear(&mut self) {
-        pool::give(std::mem::take(&mut self.tail));
         *self = Self::default();
     }
 
@@ -182,14 +177,14 @@ impl WriteQueue {
     ) -> Poll<io::Result<usize>> {
         let io = Pin::new(io);
         let Some(front) = self.chunks.front() else {
-            return io.poll_write(cx, &self.tail[self.written..self.tail_end]);
+            return io.poll_write(cx, &self.gather.filled()[self.written..]);
         };
         if !io.is_write_vectored() {
             return io.poll_write(cx, &front.bytes()[self.written..]);
         }
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let chunks = self.chunks.iter().map(Chunk::bytes);
-        let parts = chunks.chain([&self.tail[..self.tail_end]]);
+        let parts = chunks.chain([self.gather.filled()]);
         let mut count = 0;
         for (slice, part) in slices.iter_mut().zip(parts) {
             *slice = IoSlice::new(part);
@@ -209,7 +204,8 @@ impl WriteQueue {
             self.drop_written_chunks();
         }
         if self.len == 0 {
-            self.release();
+            self.gather.release();
+            self.written = 0;
         }
     }
 
@@ -220,75 +216,22 @@ impl WriteQueue {
                 return;
             }
             self.written -= len;
-            match self.chunks.pop_front() {
-                Some(Chunk::Gathered(buffer, _)) if buffer.len() > SMALL => pool::give(buffer),
-                // If the tail is small too, one of them is enough.
-                Some(Chunk::Gathered(buffer, _)) if self.tail.len() > SMALL => self.small = buffer,
-                _ => {}
+            if let Some(Chunk::Gathered(full)) = self.chunks.pop_front() {
+                self.gather.take_back(full);
             }
         }
         self.chunks = VecDeque::new();
-    }
-
-    /// Makes `tail` a buffer that has room for `count` more bytes, or is as good as empty.
-    #[cold]
-    fn next_tail(&mut self, count: usize) {
-        if self.tail.is_empty() {
-            self.tail = std::mem::take(&mut self.small);
-            if self.tail.is_empty() && count <= SMALL {
-                self.tail = vec![0; SMALL].into();
-            }
-        }
-        if self.tail.len() - self.tail_end >= count {
-            return;
-        }
-        if self.tail.len() <= SMALL {
-            let mut tail = pool::take();
-            tail[..self.tail_end].copy_from_slice(&self.tail[..self.tail_end]);
-            self.small = std::mem::replace(&mut self.tail, tail);
-        } else {
-            self.seal_tail();
-            self.tail = pool::take();
-        }
-    }
-
-    /// What has been gathered goes before whatever comes next.
-    fn seal_tail(&mut self) {
-        if self.tail_end > 0 {
-            let full = std::mem::take(&mut self.tail);
-            self.chunks.push_back(Chunk::Gathered(full, self.tail_end));
-            self.tail_end = 0;
-        }
-    }
-
-    /// Everything has been written: only the small buffer stays.
-    #[inline]
-    fn release(&mut self) {
-        if self.tail.len() > SMALL {
-            let small = std::mem::take(&mut self.small);
-            pool::give(std::mem::replace(&mut self.tail, small));
-        }
-        (self.tail_end, self.written) = (0, 0);
-    }
-}
-
-impl Drop for WriteQueue {
-    fn drop(&mut self) {
-        pool::give(std::mem::take(&mut self.tail));
     }
 }
 
 impl Chunk {
     fn bytes(&self) -> &[u8] {
         match self {
-            Self::Gathered(buffer, end) => &buffer[..*end],
+            Self::Gathered(full) => full.bytes(),
             Self::Payload(payload) => payload,
         }
     }
 }
-
-/// What stays with a connection once it has written something.
-const SMALL: usize = 512;
 
 /// From here on a payload that nobody else holds is masked where it is instead of copied: below, a
 /// second slice in a vectored write costs more than the copy.
@@ -414,7 +357,6 @@ mod tests {
             assert!(sink.payloads() == expected, "in steps of {step}");
             assert_eq!(shared, large, "what others hold is not masked in place");
             assert!(queue.is_clean() && queue.chunks.is_empty());
-            assert!(queue.tail.len() + queue.small.len() <= SMALL);
         }
     }
 

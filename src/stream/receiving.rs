@@ -1,0 +1,214 @@
+//! Receiving: what [`WsStream`] does until there is a message to give.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{BufMut, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
+
+use super::observer::ControlFrame;
+use super::wakers::Role;
+use super::{State, WsStream};
+use crate::error::Error;
+use crate::frame::{ControlPayload, Opcode};
+use crate::message::Message;
+use crate::protocol::Event;
+use crate::utf8::Utf8Bytes;
+
+impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
+    /// The next message; `None` once the connection has ended.
+    ///
+    /// # Errors
+    ///
+    /// One error, if the connection does not end by a clean close: kind `Reset` when it ends without
+    /// a Close frame, `Protocol`, `Utf8` or `TooLarge` when the server breaks the rules (it is told
+    /// so by a Close frame first), `Timeout` when it does not answer a Close frame of ours.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: nothing is lost when the future is dropped. The next call goes on where it stopped.
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
+        poll_fn(|cx| self.poll_message(Role::Reader, cx)).await
+    }
+
+    #[inline]
+    pub(super) fn poll_message(
+        &mut self,
+        role: Role,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        if self.streak >= STREAK {
+            self.streak = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        for _ in 0..TURN {
+            // The short path: a message that lies whole in what has been read. It is built here, where
+            // it is given away, because moving it costs more than making it.
+            let unread = self.read.unread();
+            if let Some((opcode, range)) = self.protocol.whole_message(unread) {
+                let (payload, taken) = (&unread[range.clone()], range.end);
+                if opcode == Opcode::Binary {
+                    let bytes = Bytes::copy_from_slice(payload);
+                    self.given(taken, range.len());
+                    return Poll::Ready(Some(Ok(Message::Binary(bytes))));
+                }
+                // What is no text is found again, and failed, on the long way.
+                if let Ok(text) = Utf8Bytes::copy_from_utf8(payload) {
+                    self.given(taken, range.len());
+                    return Poll::Ready(Some(Ok(Message::Text(text))));
+                }
+            }
+            if let Step::Give(item) = ready!(self.poll_step(role, cx)) {
+                return Poll::Ready(item);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    #[inline]
+    fn given(&mut self, taken: usize, len: usize) {
+        self.read.consume(taken);
+        self.stats.received.message(len);
+        self.streak += 1;
+    }
+
+    /// Whatever is to be done when no whole message lies there: one frame, one read, or one step
+    /// towards the end.
+    fn poll_step(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<Step> {
+        if !matches!(self.state, State::Open | State::Closing(_)) {
+            let error = ready!(self.poll_end(role, cx));
+            return Poll::Ready(Step::Give(error.map(Err)));
+        }
+        if !self.read.unread().is_empty() {
+            if let Some(step) = self.receive_frame(role, cx) {
+                return Poll::Ready(step);
+            }
+        }
+        self.poll_fill(role, cx)
+    }
+
+    /// Takes what lies in the read buffer, up to the next event; `None` when more must be read.
+    fn receive_frame(&mut self, role: Role, cx: &mut Context<'_>) -> Option<Step> {
+        match self.protocol.receive(self.read.unread()) {
+            Ok((taken, None)) => {
+                self.read.consume(taken);
+                return None;
+            }
+            Ok((taken, Some(Event::Message(message)))) => {
+                self.given(taken, message.len());
+                return Some(Step::Give(Some(Ok(message))));
+            }
+            Ok((taken, Some(Event::Ping(payload)))) => {
+                self.stats.received.pings += 1;
+                self.observe(ControlFrame::Ping(payload));
+                self.pong_due = Some(ControlPayload::new(payload));
+                self.read.consume(taken);
+                // A socket that takes nothing just now keeps the Pong waiting, not the reader;
+                // one that failed shows it when there is nothing left to read.
+                let _ = self.poll_out(role, cx);
+            }
+            Ok((taken, Some(Event::Pong(payload)))) => {
+                self.stats.received.pongs += 1;
+                self.observe(ControlFrame::Pong(payload));
+                self.read.consume(taken);
+            }
+            Ok((taken, Some(Event::Close))) => {
+                self.read.consume(taken);
+                self.close_received(role);
+            }
+            Err(error) => self.fail(&error, role),
+        }
+        Some(Step::Again)
+    }
+
+    /// Brings more bytes, and the message if they were read right into their place and completed it.
+    #[inline]
+    fn poll_fill(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<Step> {
+        // Whoever waits for the peer leaves nothing unsent behind.
+        let _ = self.poll_out(role, cx);
+        if let State::Closing(deadline) = &mut self.state {
+            let cx = &mut Context::from_waker(self.wakers.register(role, cx.waker()));
+            if deadline.as_mut().poll(cx).is_ready() {
+                self.close_timed_out();
+                return Poll::Ready(Step::Again);
+            }
+        }
+        let in_place = self
+            .protocol
+            .payload_left()
+            .is_some_and(|left| left >= IN_PLACE);
+        let mut polled = self.poll_read(in_place, cx);
+        if polled.is_pending() {
+            let waker = self.wakers.register(role, cx.waker());
+            if !waker.will_wake(cx.waker()) {
+                // Two tasks wait: the socket is to wake both, whoever came last.
+                let both = waker.clone();
+                polled = self.poll_read_again(in_place, &mut Context::from_waker(&both));
+            }
+        }
+        match polled {
+            Poll::Ready(Ok(0)) => self.lost(None, role),
+            Poll::Ready(Ok(count)) if in_place => match self.protocol.filled(count) {
+                Ok(Some(message)) => {
+                    self.read.expect_large();
+                    self.given(0, message.len());
+                    return Poll::Ready(Step::Give(Some(Ok(message))));
+                }
+                Ok(None) => {}
+                Err(error) => self.fail(&error, role),
+            },
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) => self.lost(Some(error), role),
+            Poll::Pending => {
+                self.streak = 0;
+                self.protocol.idle();
+                let Some(error) = self.write_error.take() else {
+                    return Poll::Pending;
+                };
+                self.lost(Some(error), role);
+            }
+        }
+        Poll::Ready(Step::Again)
+    }
+
+    #[cold]
+    fn poll_read_again(&mut self, in_place: bool, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.poll_read(in_place, cx)
+    }
+
+    /// Reads once: right into the message if there is much of it to come, else into the buffer.
+    #[inline]
+    fn poll_read(&mut self, in_place: bool, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if in_place {
+            self.read.clear();
+            let io = Pin::new(&mut self.io);
+            let fill = |mut room: &mut dyn BufMut| poll_read_buf(io, cx, &mut room);
+            if let Some(polled) = self.protocol.with_room(fill) {
+                return polled;
+            }
+        }
+        self.read.poll_fill(&mut self.io, cx)
+    }
+}
+
+/// What came of one step of receiving.
+enum Step {
+    /// Something has changed: look again.
+    Again,
+    /// What the stream gives next.
+    Give(Option<Result<Message, Error>>),
+}
+
+/// A message that is given without waiting counts; after this many the task lets others run.
+const STREAK: u16 = 128;
+
+/// Steps of one poll, such as reads that complete no message, before the task lets others run.
+const TURN: usize = 64;
+
+/// When this much of a frame is still to come, it is read right into the message's own buffer.
+const IN_PLACE: usize = 4 << 10;
