@@ -7,8 +7,10 @@ use tokio::time::Instant;
 
 use crate::support::run::paused;
 use crate::support::scripted::{open, open_with, upgraded};
-use crate::support::verdict::{CLOSE_TIMEOUT, assert_error, close_info, ends, fails, next_text};
-use crate::support::wire::{self, close, ping, text};
+use crate::support::verdict::{
+    CLOSE_TIMEOUT, FAILED_WITHIN, assert_error, close_info, ends, fails, next_text,
+};
+use crate::support::wire::{self, close, frame, ping, text};
 
 #[test]
 fn close_waits_for_the_answer_and_says_how_it_ended() {
@@ -197,5 +199,37 @@ fn close_of_a_server_that_never_reads_ends_at_the_close_timeout() {
         assert!(begun.elapsed() < CLOSE_TIMEOUT + Duration::from_millis(100));
         assert!(!ended.clean);
         drop(far);
+    });
+}
+
+/// What comes while we close is judged as ever, but one Close frame is all that we send.
+#[test]
+fn a_frame_that_may_not_be_while_closing_ends_it_without_a_second_close() {
+    paused(async {
+        for bad in [close(1005, ""), text("x").rsv(1), frame(wire::CLOSE, "x")] {
+            let (mut ws, mut peer) = open();
+            ws.start_close(CloseCode::NORMAL, "").await.unwrap();
+            peer.expect_close(1000).await;
+            peer.send(bad.bytes()).await;
+            let begun = Instant::now();
+            let error = fails(&mut ws, ErrorKind::Protocol, Phase::Closing).await;
+            assert!(begun.elapsed() <= FAILED_WITHIN);
+            assert!(!error.close_info().unwrap().clean);
+            peer.expect_end().await;
+        }
+    });
+}
+
+#[test]
+fn close_of_a_server_that_breaks_the_rules_ends_early_and_is_not_clean() {
+    paused(async {
+        let (mut ws, mut peer) = open();
+        peer.send(text("x").masked([0; 4]).bytes()).await;
+        let begun = Instant::now();
+        let ended = ws.close(CloseCode::NORMAL, "").await.unwrap();
+        assert!(begun.elapsed() <= FAILED_WITHIN);
+        assert!(!ended.clean, "{ended:?}");
+        peer.expect_close(1000).await;
+        peer.expect_end().await;
     });
 }

@@ -25,6 +25,24 @@ fn a_correct_answer_opens_the_connection() {
 }
 
 #[test]
+fn names_have_no_case_and_values_may_stand_in_white_space() {
+    paused(async {
+        let loud = |request: &Request| {
+            Response::to(request)
+                .without("Sec-WebSocket-Accept")
+                .without("Upgrade")
+                .add(
+                    "SEC-WEBSOCKET-ACCEPT",
+                    format!(" \t{}\t ", request.accept()),
+                )
+                .add("uPGRADE", "\twebsocket  ")
+                .bytes()
+        };
+        answered(loud).await.expect("RFC 9110 section 5.1 and 5.5");
+    });
+}
+
+#[test]
 fn a_server_that_never_answers_ends_at_the_deadline() {
     paused(async {
         for (limit, connect) in [

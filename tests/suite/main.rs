@@ -28,6 +28,7 @@ mod properties;
 mod refusal;
 mod request;
 mod rows;
+mod settings;
 mod sink;
 #[cfg(feature = "__tls")]
 mod tls;
