@@ -48,7 +48,7 @@ pub use self::frame::{Frame, Opcode};
 pub use self::handshake::Handshake;
 pub use self::message::{CloseInfo, Message, Side};
 pub use self::report::{Attempt, ConnectReport};
-pub use self::stream::{ControlFrame, Stats, Traffic, WsStream};
+pub use self::stream::{Batch, ControlFrame, MessageRef, Stats, Traffic, WsStream};
 pub use self::utf8::Utf8Bytes;
 pub use bytes;
 pub use http;

@@ -1,5 +1,6 @@
 //! The async face of a connection: polls and wakers, nothing else.
 
+mod batch;
 mod ending;
 mod gather;
 mod observer;
@@ -15,12 +16,13 @@ mod write_queue;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
+pub use self::batch::{Batch, MessageRef};
 use self::ending::Ending;
 pub use self::observer::ControlFrame;
 pub(crate) use self::observer::Observer;
@@ -33,7 +35,7 @@ use crate::connect::Transport;
 use crate::error::{Error, ErrorKind, Phase, ProtocolError};
 use crate::frame::{ControlPayload, Opcode};
 use crate::handshake::Handshake;
-use crate::message::CloseInfo;
+use crate::message::{CloseInfo, Message};
 use crate::protocol::Protocol;
 
 /// An open WebSocket connection: a `Stream` of messages and a `Sink` for them.
@@ -70,6 +72,12 @@ pub struct WsStream<T = Transport> {
     wakers: Wakers,
     /// Messages given since the reader last had to wait.
     streak: u16,
+    /// A message that a batch lends because it does not lie in the read buffer.
+    held: Option<Box<Message>>,
+    /// Whether it was taken from the batch, and only waits to be dropped.
+    held_taken: bool,
+    /// When the bytes in the read buffer came, as far as batches asked.
+    read_at: Option<Instant>,
     stats: Stats,
     write_high_water: usize,
     close_timeout: Duration,
@@ -274,6 +282,9 @@ impl<T> WsStream<T> {
             state,
             wakers: Wakers::default(),
             streak: 0,
+            held: None,
+            held_taken: false,
+            read_at: None,
             stats: Stats::default(),
             write_high_water: config.write_high_water,
             close_timeout: config.close_timeout,

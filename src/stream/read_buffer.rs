@@ -17,6 +17,8 @@ pub(super) struct ReadBuffer {
     end: usize,
     /// How much is read at once.
     at_once: usize,
+    /// Whether something was read since somebody last asked.
+    pub(super) fresh: bool,
 }
 
 impl ReadBuffer {
@@ -28,12 +30,19 @@ impl ReadBuffer {
             start: 0,
             end,
             at_once: pool::BUFFER_SIZE,
+            fresh: true,
         }
     }
 
     #[inline]
     pub(super) fn unread(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
+    }
+
+    /// What is unread, and how much of the buffer has been consumed: to lend the one and move on in
+    /// the other.
+    pub(super) fn lend(&mut self) -> (&[u8], &mut usize) {
+        (&self.buffer[self.start..self.end], &mut self.start)
     }
 
     #[inline]
@@ -71,6 +80,7 @@ impl ReadBuffer {
             self.at_once = pool::BUFFER_SIZE;
         }
         self.end += count;
+        self.fresh = true;
         Poll::Ready(Ok(count))
     }
 

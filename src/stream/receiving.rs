@@ -42,6 +42,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     ) -> Poll<Option<Result<Message, Error>>> {
         if self.streak >= STREAK {
             self.streak = 0;
+            if let Some(message) = self.take_held() {
+                return Poll::Ready(Some(Ok(message)));
+            }
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -77,9 +80,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         self.streak += 1;
     }
 
+    /// Keeps a message for a batch to lend.
+    pub(super) fn hold(&mut self, message: Message) {
+        self.held = Some(Box::new(message));
+        // So that the next message is not given before somebody has looked here.
+        self.streak = STREAK;
+    }
+
+    /// The message that a batch has lent, unless it was taken from the batch.
+    #[cold]
+    fn take_held(&mut self) -> Option<Message> {
+        let held = self.held.take();
+        held.filter(|_| !std::mem::take(&mut self.held_taken))
+            .map(|message| *message)
+    }
+
     /// Whatever is to be done when no whole message lies there: one frame, one read, or one step
     /// towards the end.
-    fn poll_step(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<Step> {
+    pub(super) fn poll_step(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<Step> {
         if !matches!(self.state, State::Open | State::Closing(_)) {
             let error = ready!(self.poll_end(role, cx));
             return Poll::Ready(Step::Give(error.map(Err)));
@@ -197,18 +215,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 }
 
 /// What came of one step of receiving.
-enum Step {
+pub(super) enum Step {
     /// Something has changed: look again.
     Again,
     /// What the stream gives next.
     Give(Option<Result<Message, Error>>),
 }
 
-/// A message that is given without waiting counts; after this many the task lets others run.
-const STREAK: u16 = 128;
+/// A message or batch that is given without waiting counts; after this many the task lets others run.
+pub(super) const STREAK: u16 = 128;
 
 /// Steps of one poll, such as reads that complete no message, before the task lets others run.
-const TURN: usize = 64;
+pub(super) const TURN: usize = 64;
 
 /// When this much of a frame is still to come, it is read right into the message's own buffer.
 const IN_PLACE: usize = 4 << 10;

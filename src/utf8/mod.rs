@@ -40,17 +40,8 @@ impl Utf8Bytes {
 
     /// The text.
     #[inline]
-    #[expect(unsafe_code, reason = "text is checked once, not at every look")]
     pub fn as_str(&self) -> &str {
-        debug_assert!(
-            std::str::from_utf8(&self.0).is_ok(),
-            "Utf8Bytes holds valid UTF-8"
-        );
-        // SAFETY: every way to build a `Utf8Bytes` has checked all of its bytes: `from_static` and
-        // the `From` impls start from a `str` or `String`, `copy_from_utf8` and `TryFrom` call a
-        // validator, and `TextBuffer::finish` has validated its whole content. `Bytes` cannot be
-        // changed through a shared reference, and the field is private to this folder.
-        unsafe { std::str::from_utf8_unchecked(&self.0) }
+        checked(&self.0)
     }
 
     /// The bytes of the text.
@@ -66,11 +57,31 @@ impl Utf8Bytes {
     /// Checks `bytes` and copies them: one pass each, one allocation.
     #[inline]
     pub(crate) fn copy_from_utf8(bytes: &[u8]) -> Result<Self, InvalidUtf8> {
-        if short::is_ascii(bytes) || simdutf8::basic::from_utf8(bytes).is_ok() {
-            return Ok(Self(Bytes::copy_from_slice(bytes)));
+        match text(bytes) {
+            Some(_) => Ok(Self(Bytes::copy_from_slice(bytes))),
+            None => Err(InvalidUtf8),
         }
-        Err(InvalidUtf8)
     }
+}
+
+/// `bytes` as text, if they are.
+#[inline]
+pub(crate) fn text(bytes: &[u8]) -> Option<&str> {
+    let valid = short::is_ascii(bytes) || simdutf8::basic::from_utf8(bytes).is_ok();
+    valid.then(|| checked(bytes))
+}
+
+/// Bytes that have been checked, as text.
+#[inline]
+#[expect(unsafe_code, reason = "text is checked once, not at every look")]
+fn checked(bytes: &[u8]) -> &str {
+    debug_assert!(std::str::from_utf8(bytes).is_ok(), "the bytes are UTF-8");
+    // SAFETY: the function is private to this module and has two callers. `text` has just checked
+    // the bytes. `as_str` passes those of a `Utf8Bytes`, and every way to build one has checked them
+    // all: `from_static` and the `From` impls start from a `str` or `String`, `copy_from_utf8` and
+    // `TryFrom` call a validator, and `TextBuffer::finish` has validated its whole content. `Bytes`
+    // cannot be changed through a shared reference, and the field is private to this folder.
+    unsafe { std::str::from_utf8_unchecked(bytes) }
 }
 
 impl Deref for Utf8Bytes {
