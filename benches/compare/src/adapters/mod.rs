@@ -1,0 +1,27 @@
+//! One file per contestant: its settings, and its cheapest way to do each piece of work.
+
+mod fastwebsockets;
+mod floor;
+mod limit;
+mod sockudo;
+mod tokio_websockets;
+mod tungstenite;
+mod yawc;
+
+use crate::library::Library;
+
+/// Something to be done with every contestant.
+pub trait Visit {
+    fn visit<L: Library>(&mut self);
+}
+
+/// In the order of the tables, and of every round.
+pub fn each(visitor: &mut impl Visit) {
+    visitor.visit::<tungstenite::Tungstenite>();
+    visitor.visit::<tokio_websockets::TokioWebsockets>();
+    visitor.visit::<fastwebsockets::Fastwebsockets>();
+    visitor.visit::<yawc::Yawc>();
+    visitor.visit::<sockudo::Sockudo>();
+    visitor.visit::<floor::Floor>();
+    visitor.visit::<limit::Limit>();
+}

@@ -1,0 +1,92 @@
+//! sockudo-ws 3.1.
+//!
+//! Built without permessage-deflate, which its plain stream does not use. Its defaults are its fast settings: reads of
+//! 64 KiB, a write buffer, keys from `fastrand`.
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use sockudo_ws::{Config, Http1, Message, WebSocketStream, client::WebSocketClient};
+
+use crate::library::{Class, Fault, Io, Kind, Library, Setup, Ws, unexpected};
+
+pub struct Sockudo;
+
+impl Library for Sockudo {
+    const NAME: &'static str = "sockudo-ws";
+    const CLASS: Class = Class::Rival;
+
+    type Ws<S: Io> = WebSocketStream<S>;
+    type Batching<S: Io> = WebSocketStream<S>;
+
+    async fn wrap<S: Io>(io: S, _: Setup) -> Result<Self::Ws<S>, Fault> {
+        Ok(WebSocketStream::client(io, Config::default()))
+    }
+
+    async fn wrap_batching<S: Io>(io: S, setup: Setup) -> Result<Self::Batching<S>, Fault> {
+        Self::wrap(io, setup).await
+    }
+
+    async fn handshake<S: Io>(io: S) -> Result<impl Sized, Fault> {
+        let client = WebSocketClient::<Http1>::new(Config::default());
+        Ok(client.connect_raw(io, "localhost", "/", None).await?)
+    }
+}
+
+impl<S: Io> Ws for WebSocketStream<S> {
+    type Owned = Message;
+    type Outgoing = Message;
+
+    fn payload(owned: &Message) -> &[u8] {
+        owned.as_bytes()
+    }
+
+    fn outgoing(kind: Kind, payload: &[u8]) -> Message {
+        let bytes = Bytes::copy_from_slice(payload);
+        match kind {
+            Kind::Text => Message::Text(bytes),
+            Kind::Binary => Message::Binary(bytes),
+        }
+    }
+
+    async fn receive(
+        &mut self,
+        count: usize,
+        look: &mut impl FnMut(Kind, &[u8]),
+    ) -> Result<(), Fault> {
+        for _ in 0..count {
+            match self.next().await.ok_or("end of stream")?? {
+                Message::Text(text) => look(Kind::Text, &text),
+                Message::Binary(bytes) => look(Kind::Binary, &bytes),
+                _ => return Err(unexpected("a control frame")),
+            }
+        }
+        Ok(())
+    }
+
+    async fn receive_owned(
+        &mut self,
+        count: usize,
+        keep: &mut impl FnMut(Message),
+    ) -> Result<(), Fault> {
+        for _ in 0..count {
+            keep(self.next().await.ok_or("end of stream")??);
+        }
+        Ok(())
+    }
+
+    async fn feed(&mut self, message: &Message) -> Result<(), Fault> {
+        Ok(SinkExt::feed(self, message.clone()).await?)
+    }
+
+    async fn flush(&mut self) -> Result<(), Fault> {
+        Ok(SinkExt::flush(self).await?)
+    }
+
+    async fn echo(&mut self, count: usize) -> Result<(), Fault> {
+        for _ in 0..count {
+            let message = self.next().await.ok_or("end of stream")??;
+            self.send(message).await?;
+        }
+        Ok(())
+    }
+}

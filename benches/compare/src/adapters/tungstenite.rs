@@ -1,0 +1,105 @@
+//! tokio-tungstenite 0.30.
+//!
+//! `Message` is cloned to send it again: a reference count, no copy. Its default read buffer of 128 KiB is what its
+//! documents advise for high load; as it zeroes the free part at every read, a quiet feed gets the 4 KiB that they
+//! advise for many idle connections.
+
+use futures_util::{SinkExt, StreamExt};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{
+        Bytes, Message, Utf8Bytes,
+        protocol::{Role, WebSocketConfig},
+    },
+};
+
+use crate::library::{Class, Fault, Io, Kind, Library, Profile, Setup, Ws, unexpected};
+
+pub struct Tungstenite;
+
+impl Library for Tungstenite {
+    const NAME: &'static str = "tokio-tungstenite";
+    const CLASS: Class = Class::Rival;
+
+    type Ws<S: Io> = WebSocketStream<S>;
+    type Batching<S: Io> = WebSocketStream<S>;
+
+    async fn wrap<S: Io>(io: S, setup: Setup) -> Result<Self::Ws<S>, Fault> {
+        let config = match setup.profile {
+            Profile::Default | Profile::Busy => WebSocketConfig::default(),
+            Profile::Quiet => WebSocketConfig::default().read_buffer_size(4 * 1024),
+        };
+        Ok(WebSocketStream::from_raw_socket(io, Role::Client, Some(config)).await)
+    }
+
+    async fn wrap_batching<S: Io>(io: S, setup: Setup) -> Result<Self::Batching<S>, Fault> {
+        Self::wrap(io, setup).await
+    }
+
+    async fn handshake<S: Io>(io: S) -> Result<impl Sized, Fault> {
+        Ok(client_async("ws://localhost/", io).await?)
+    }
+}
+
+impl<S: Io> Ws for WebSocketStream<S> {
+    type Owned = Message;
+    type Outgoing = Message;
+
+    fn payload(owned: &Message) -> &[u8] {
+        match owned {
+            Message::Text(text) => text.as_bytes(),
+            Message::Binary(bytes) => bytes,
+            _ => &[],
+        }
+    }
+
+    fn outgoing(kind: Kind, payload: &[u8]) -> Message {
+        let bytes = Bytes::copy_from_slice(payload);
+        match kind {
+            Kind::Text => Message::Text(Utf8Bytes::try_from(bytes).unwrap_or_default()),
+            Kind::Binary => Message::Binary(bytes),
+        }
+    }
+
+    async fn receive(
+        &mut self,
+        count: usize,
+        look: &mut impl FnMut(Kind, &[u8]),
+    ) -> Result<(), Fault> {
+        for _ in 0..count {
+            match self.next().await.ok_or("end of stream")?? {
+                Message::Text(text) => look(Kind::Text, text.as_bytes()),
+                Message::Binary(bytes) => look(Kind::Binary, &bytes),
+                _ => return Err(unexpected("a control frame")),
+            }
+        }
+        Ok(())
+    }
+
+    async fn receive_owned(
+        &mut self,
+        count: usize,
+        keep: &mut impl FnMut(Message),
+    ) -> Result<(), Fault> {
+        for _ in 0..count {
+            keep(self.next().await.ok_or("end of stream")??);
+        }
+        Ok(())
+    }
+
+    async fn feed(&mut self, message: &Message) -> Result<(), Fault> {
+        Ok(SinkExt::feed(self, message.clone()).await?)
+    }
+
+    async fn flush(&mut self) -> Result<(), Fault> {
+        Ok(SinkExt::flush(self).await?)
+    }
+
+    async fn echo(&mut self, count: usize) -> Result<(), Fault> {
+        for _ in 0..count {
+            let message = self.next().await.ok_or("end of stream")??;
+            self.send(message).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! yawc 0.5.
+//!
+//! UTF-8 is validated, which is not its default, and by SIMD. Read buffer and backpressure boundary are those of its
+//! own benchmarks; the limits are raised because a 1 MiB message is above the default.
+
+use bytes::Bytes;
+use futures_util::SinkExt;
+use url::Url;
+use yawc::{Frame, OpCode, Options, Role, WebSocket};
+
+use crate::library::{Class, Fault, Io, Kind, Library, Profile, Setup, Ws, unexpected};
+
+pub struct Yawc;
+
+impl Library for Yawc {
+    const NAME: &'static str = "yawc";
+    const CLASS: Class = Class::Rival;
+
+    type Ws<S: Io> = WebSocket<S>;
+    type Batching<S: Io> = WebSocket<S>;
+
+    async fn wrap<S: Io>(io: S, setup: Setup) -> Result<Self::Ws<S>, Fault> {
+        let options = Options::default().with_utf8();
+        let options = match setup.profile {
+            Profile::Default => options,
+            Profile::Busy => options
+                .with_limits(64 << 20, 128 << 20)
+                .with_read_buffer_capacity(128 * 1024)
+                .with_backpressure_boundary(64 * 1024),
+            Profile::Quiet => options.with_limits(64 << 20, 128 << 20),
+        };
+        Ok(WebSocket::from_stream(io, Role::Client, options)?)
+    }
+
+    async fn wrap_batching<S: Io>(io: S, setup: Setup) -> Result<Self::Batching<S>, Fault> {
+        Self::wrap(io, setup).await
+    }
+
+    async fn handshake<S: Io>(io: S) -> Result<impl Sized, Fault> {
+        let url = Url::parse("ws://localhost/")?;
+        Ok(WebSocket::handshake(url, io, Options::default().with_utf8()).await?)
+    }
+}
+
+impl<S: Io> Ws for WebSocket<S> {
+    type Owned = Frame;
+    type Outgoing = (Kind, Bytes);
+
+    fn payload(owned: &Frame) -> &[u8] {
+        owned.payload()
+    }
+
+    fn outgoing(kind: Kind, payload: &[u8]) -> (Kind, Bytes) {
+        (kind, Bytes::copy_from_slice(payload))
+    }
+
+    async fn receive(
+        &mut self,
+        count: usize,
+        look: &mut impl FnMut(Kind, &[u8]),
+    ) -> Result<(), Fault> {
+        for _ in 0..count {
+            let frame = self.next_frame().await?;
+            match frame.opcode() {
+                OpCode::Text => look(Kind::Text, frame.payload()),
+                OpCode::Binary => look(Kind::Binary, frame.payload()),
+                _ => return Err(unexpected("a control frame")),
+            }
+        }
+        Ok(())
+    }
+
+    async fn receive_owned(
+        &mut self,
+        count: usize,
+        keep: &mut impl FnMut(Frame),
+    ) -> Result<(), Fault> {
+        for _ in 0..count {
+            keep(self.next_frame().await?);
+        }
+        Ok(())
+    }
+
+    async fn feed(&mut self, (kind, payload): &(Kind, Bytes)) -> Result<(), Fault> {
+        let frame = match kind {
+            Kind::Text => Frame::text(payload.clone()),
+            Kind::Binary => Frame::binary(payload.clone()),
+        };
+        Ok(SinkExt::feed(self, frame).await?)
+    }
+
+    async fn flush(&mut self) -> Result<(), Fault> {
+        Ok(SinkExt::flush(self).await?)
+    }
+
+    async fn echo(&mut self, count: usize) -> Result<(), Fault> {
+        for _ in 0..count {
+            let frame = self.next_frame().await?;
+            self.send(frame).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,287 @@
+//! Streams in memory: they serve or swallow at once, so that what is measured is the library.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::load::{Shape, masked_len};
+
+/// Where served bytes come from: a stretch of wire, round and round.
+struct Reel {
+    wire: Arc<[u8]>,
+    pos: usize,
+    left: usize,
+}
+
+impl Reel {
+    fn new(wire: &Arc<[u8]>, bytes: usize) -> Self {
+        Self {
+            wire: Arc::clone(wire),
+            pos: 0,
+            left: bytes,
+        }
+    }
+
+    /// Puts at most `limit` bytes and says how many.
+    fn put(&mut self, buf: &mut ReadBuf<'_>, limit: usize) -> usize {
+        let mut served = 0;
+        while self.left > 0 && served < limit && buf.remaining() > 0 {
+            let run = (self.wire.len() - self.pos)
+                .min(self.left)
+                .min(limit - served)
+                .min(buf.remaining());
+            buf.put_slice(&self.wire[self.pos..self.pos + run]);
+            self.pos = (self.pos + run) % self.wire.len();
+            self.left -= run;
+            served += run;
+        }
+        served
+    }
+}
+
+/// A backlog: every read is filled to the brim, until the bytes are served. What is written is swallowed.
+pub struct Backlog(Reel);
+
+impl Backlog {
+    pub fn new(wire: &Arc<[u8]>, bytes: usize) -> Self {
+        Self(Reel::new(wire, bytes))
+    }
+}
+
+impl AsyncRead for Backlog {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.0.put(buf, usize::MAX) {
+            0 => Poll::Pending,
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// A quiet feed: one message, then `Pending` once with a wake-up, then the next message.
+pub struct Quiet {
+    reel: Reel,
+    message: usize,
+    /// Bytes of the present message that are still to be read.
+    ready: usize,
+}
+
+impl Quiet {
+    pub fn new(wire: &Arc<[u8]>, message: usize, count: usize) -> Self {
+        Self {
+            reel: Reel::new(wire, message * count),
+            message,
+            ready: message,
+        }
+    }
+}
+
+impl AsyncRead for Quiet {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.ready == 0 {
+            this.ready = this.message;
+            if this.reel.left > 0 {
+                cx.waker().wake_by_ref();
+            }
+            return Poll::Pending;
+        }
+        match this.reel.put(buf, this.ready) {
+            0 => Poll::Pending,
+            served => {
+                this.ready -= served;
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
+
+/// A peer that sends the next message once the last one has come back whole.
+pub struct Mirror {
+    reel: Reel,
+    message: usize,
+    /// Bytes of the echo of one message.
+    reply: usize,
+    ready: usize,
+    written: usize,
+    sink: Sink,
+}
+
+impl Mirror {
+    pub fn new(wire: &Arc<[u8]>, shape: Shape, count: usize, sink: Sink) -> Self {
+        Self {
+            reel: Reel::new(wire, shape.wire() * count),
+            message: shape.wire(),
+            reply: masked_len(shape.len),
+            ready: shape.wire(),
+            written: 0,
+            sink,
+        }
+    }
+
+    fn swallow(&mut self, bytes: &[u8]) {
+        self.sink.swallow(bytes);
+        self.written += bytes.len();
+        if self.written >= self.reply {
+            self.written -= self.reply;
+            self.ready = self.message;
+        }
+    }
+}
+
+impl AsyncRead for Mirror {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match this.reel.put(buf, this.ready) {
+            0 => Poll::Pending,
+            served => {
+                this.ready -= served;
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
+
+/// Serves nothing and swallows everything, counted, and kept if asked.
+#[derive(Default)]
+pub struct Drain {
+    pub swallowed: usize,
+    pub kept: Option<Vec<u8>>,
+}
+
+/// The stream of a library that owns what it is put on, and the reader outside.
+pub type Shared = Arc<Mutex<Drain>>;
+
+/// A stream over a [`Drain`].
+pub struct Sink {
+    swallowed: usize,
+    keep: bool,
+    drain: Shared,
+}
+
+impl Sink {
+    pub fn new(drain: &Shared, keep: bool) -> Self {
+        Self {
+            swallowed: 0,
+            keep,
+            drain: Arc::clone(drain),
+        }
+    }
+
+    fn swallow(&mut self, bytes: &[u8]) {
+        self.swallowed += bytes.len();
+        if self.keep {
+            if let Ok(mut drain) = self.drain.lock() {
+                drain.kept.get_or_insert_default().extend_from_slice(bytes);
+            }
+        }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        if let Ok(mut drain) = self.drain.lock() {
+            drain.swallowed += self.swallowed;
+        }
+    }
+}
+
+impl AsyncRead for Sink {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+/// Vectored writes are offered, as by a TCP socket, and a flush has nothing to do.
+macro_rules! write_at_once {
+    ($stream:ty, |$this:ident, $bytes:ident| $one:expr, |$self_:ident, $slices:ident| $many:expr) => {
+        impl AsyncWrite for $stream {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+                $bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                let $this = self.get_mut();
+                $one
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+                $slices: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let $self_ = self.get_mut();
+                $many
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                true
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+        }
+    };
+}
+
+fn total(slices: &[IoSlice<'_>]) -> usize {
+    slices.iter().map(|slice| slice.len()).sum()
+}
+
+write_at_once!(
+    Backlog,
+    |_this, bytes| Poll::Ready(Ok(bytes.len())),
+    |_this, slices| Poll::Ready(Ok(total(slices)))
+);
+write_at_once!(
+    Quiet,
+    |_this, bytes| Poll::Ready(Ok(bytes.len())),
+    |_this, slices| Poll::Ready(Ok(total(slices)))
+);
+write_at_once!(
+    Mirror,
+    |this, bytes| {
+        this.swallow(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    },
+    |this, slices| {
+        slices.iter().for_each(|slice| this.swallow(slice));
+        Poll::Ready(Ok(total(slices)))
+    }
+);
+write_at_once!(
+    Sink,
+    |this, bytes| {
+        this.swallow(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    },
+    |this, slices| {
+        slices.iter().for_each(|slice| this.swallow(slice));
+        Poll::Ready(Ok(total(slices)))
+    }
+);
