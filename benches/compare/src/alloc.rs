@@ -92,7 +92,11 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let grown = size.saturating_sub(layout.size());
-        note(u64::from(grown > 0), grown, signed(size) - signed(layout.size()));
+        note(
+            u64::from(grown > 0),
+            grown,
+            signed(size) - signed(layout.size()),
+        );
         // SAFETY: as above.
         unsafe { System.realloc(ptr, layout, size) }
     }

@@ -125,7 +125,11 @@ impl Row {
 impl Entry {
     fn new(contestant: &Contestant, samples: &[Sample]) -> Self {
         let each = |part: &dyn Fn(&Sample) -> f64| -> Stat {
-            Stat::of(samples.iter().map(|sample| part(sample) / sample.count as f64))
+            Stat::of(
+                samples
+                    .iter()
+                    .map(|sample| part(sample) / sample.count as f64),
+            )
         };
         let lap = |share: usize| {
             Stat::of(samples.iter().filter_map(|sample| {

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IoSlice},
+    mem,
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
@@ -9,7 +10,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::load::{Shape, masked_len};
+use crate::{frames::masked_len, load::Shape};
 
 /// Where served bytes come from: a stretch of wire, round and round.
 struct Reel {
@@ -158,38 +159,36 @@ impl AsyncRead for Mirror {
     }
 }
 
-/// Serves nothing and swallows everything, counted, and kept if asked.
+/// What has been written to a [`Sink`], read when its owner has dropped it.
 #[derive(Default)]
-pub struct Drain {
-    pub swallowed: usize,
-    pub kept: Option<Vec<u8>>,
+pub struct Written {
+    pub bytes: usize,
+    /// All of them, if they were to be kept.
+    pub kept: Vec<u8>,
 }
 
-/// The stream of a library that owns what it is put on, and the reader outside.
-pub type Shared = Arc<Mutex<Drain>>;
+pub type Drain = Arc<Mutex<Written>>;
 
-/// A stream over a [`Drain`].
+/// Serves nothing and swallows everything.
 pub struct Sink {
-    swallowed: usize,
+    written: Written,
     keep: bool,
-    drain: Shared,
+    drain: Drain,
 }
 
 impl Sink {
-    pub fn new(drain: &Shared, keep: bool) -> Self {
+    pub fn new(drain: &Drain, keep: bool) -> Self {
         Self {
-            swallowed: 0,
+            written: Written::default(),
             keep,
             drain: Arc::clone(drain),
         }
     }
 
     fn swallow(&mut self, bytes: &[u8]) {
-        self.swallowed += bytes.len();
+        self.written.bytes += bytes.len();
         if self.keep {
-            if let Ok(mut drain) = self.drain.lock() {
-                drain.kept.get_or_insert_default().extend_from_slice(bytes);
-            }
+            self.written.kept.extend_from_slice(bytes);
         }
     }
 }
@@ -197,7 +196,7 @@ impl Sink {
 impl Drop for Sink {
     fn drop(&mut self) {
         if let Ok(mut drain) = self.drain.lock() {
-            drain.swallowed += self.swallowed;
+            *drain = mem::take(&mut self.written);
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::library::Kind;
+use crate::{
+    frames::{header_len, write_message},
+    library::Kind,
+};
 
 /// A sort of message: how it looks, how long it is, in how many frames it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +50,11 @@ impl Style {
 
 impl Shape {
     pub const fn new(style: Style, len: usize) -> Self {
-        Self { style, len, frames: 1 }
+        Self {
+            style,
+            len,
+            frames: 1,
+        }
     }
 
     pub const fn json(len: usize) -> Self {
@@ -62,7 +69,11 @@ impl Shape {
     pub fn wire(self) -> usize {
         let part = self.len.div_ceil(self.frames).max(1);
         let (full, rest) = (self.len / part, self.len % part);
-        let last = if rest > 0 || full == 0 { header_len(rest) + rest } else { 0 };
+        let last = if rest > 0 || full == 0 {
+            header_len(rest) + rest
+        } else {
+            0
+        };
         full * (header_len(part) + part) + last
     }
 
@@ -92,7 +103,7 @@ impl Load {
         let messages: Arc<[_]> = (0..variety).map(|index| shape.payload(index)).collect();
         let mut wire = Vec::new();
         for message in messages.iter() {
-            write_message(&mut wire, shape, message);
+            write_message(&mut wire, shape.style.kind(), shape.frames, message);
         }
         Self {
             shape,
@@ -156,80 +167,6 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Appends the unmasked frames of a message (RFC 6455 §5.2).
-pub fn write_message(wire: &mut Vec<u8>, shape: Shape, message: &[u8]) {
-    let size = message.len().div_ceil(shape.frames).max(1);
-    let parts = message.len().div_ceil(size).max(1);
-    for index in 0..parts {
-        let part = &message[index * size..message.len().min((index + 1) * size)];
-        let opcode = match (index, shape.style.kind()) {
-            (0, Kind::Text) => 0x1,
-            (0, Kind::Binary) => 0x2,
-            _ => 0x0,
-        };
-        let fin = if index + 1 == parts { 0x80 } else { 0 };
-        wire.push(fin | opcode);
-        write_len(wire, part.len(), 0);
-        wire.extend_from_slice(part);
-    }
-}
-
-/// Appends one final frame with a masking key, as a client must send it (RFC 6455 §5.3).
-pub fn write_masked(wire: &mut Vec<u8>, kind: Kind, payload: &[u8], key: [u8; 4]) {
-    wire.push(match kind {
-        Kind::Text => 0x81,
-        Kind::Binary => 0x82,
-    });
-    write_len(wire, payload.len(), 0x80);
-    wire.extend_from_slice(&key);
-    let start = wire.len();
-    wire.extend_from_slice(payload);
-    mask(&mut wire[start..], key);
-}
-
-/// Bytes of a client's frame.
-pub fn masked_len(payload: usize) -> usize {
-    header_len(payload) + 4 + payload
-}
-
-/// XOR with the key from its first byte on; its own inverse.
-pub fn mask(payload: &mut [u8], key: [u8; 4]) {
-    let word = u64::from_ne_bytes([
-        key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3],
-    ]);
-    let mut words = payload.chunks_exact_mut(8);
-    for chunk in &mut words {
-        let mut bytes = [0; 8];
-        bytes.copy_from_slice(chunk);
-        chunk.copy_from_slice(&(u64::from_ne_bytes(bytes) ^ word).to_ne_bytes());
-    }
-    for (byte, key) in words.into_remainder().iter_mut().zip(key.into_iter().cycle()) {
-        *byte ^= key;
-    }
-}
-
-fn header_len(payload: usize) -> usize {
-    match payload {
-        0..=125 => 2,
-        126..=0xFFFF => 4,
-        _ => 10,
-    }
-}
-
-fn write_len(wire: &mut Vec<u8>, len: usize, masked: u8) {
-    match (u8::try_from(len), u16::try_from(len)) {
-        (Ok(short @ 0..=125), _) => wire.push(masked | short),
-        (_, Ok(medium)) => {
-            wire.push(masked | 126);
-            wire.extend_from_slice(&medium.to_be_bytes());
-        }
-        _ => {
-            wire.push(masked | 127);
-            wire.extend_from_slice(&(len as u64).to_be_bytes());
-        }
-    }
-}
-
 fn json(len: usize, random: &mut fastrand::Rng) -> Vec<u8> {
     const LAST: &str = ",\"c\":\"";
     const END: &str = "\"}}";
@@ -255,7 +192,18 @@ fn json(len: usize, random: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 fn world(len: usize, random: &mut fastrand::Rng) -> Vec<u8> {
-    let letters = ['ж', 'λ', 'é', '価', '格', '上', '한', 'ह', '🚀', '\u{10348}'];
+    let letters = [
+        'ж',
+        'λ',
+        'é',
+        '価',
+        '格',
+        '上',
+        '한',
+        'ह',
+        '🚀',
+        '\u{10348}',
+    ];
     let mut text = String::new();
     while text.len() + 4 <= len {
         text.push(letters[random.usize(..letters.len())]);

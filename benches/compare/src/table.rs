@@ -59,9 +59,9 @@ fn cells(
         ratio(limit),
     ];
     if laps {
-        let (p50, p99) = entry
-            .laps
-            .map_or_else(Default::default, |(p50, p99)| (time(p50.median), time(p99.median)));
+        let (p50, p99) = entry.laps.map_or_else(Default::default, |(p50, p99)| {
+            (time(p50.median), time(p99.median))
+        });
         cells.extend([p50, p99]);
     }
     cells.push(format!("{:.2}", entry.allocations));

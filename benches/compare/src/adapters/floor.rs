@@ -6,8 +6,8 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
+    frames::{masked_len, write_masked_header},
     library::{Class, Fault, Io, Kind, Library, Setup, Ws, unexpected},
-    load::write_masked,
     opening,
 };
 
@@ -21,7 +21,7 @@ pub struct Loop<S> {
     end: usize,
     /// A message that comes in fragments.
     assembled: Vec<u8>,
-    pending: Vec<u8>,
+    pending: Pending,
 }
 
 /// One frame of the buffer: its first byte, and where its payload is.
@@ -41,7 +41,11 @@ impl<S: Io> Loop<S> {
                 }
                 let (header, len) = match second {
                     127 => (10, rest.first_chunk().map(|len| u64::from_be_bytes(*len))),
-                    126 => (4, rest.first_chunk().map(|len| u16::from_be_bytes(*len).into())),
+                    126 => (
+                        4,
+                        rest.first_chunk()
+                            .map(|len| u16::from_be_bytes(*len).into()),
+                    ),
                     short => (2, Some(u64::from(*short))),
                 };
                 wanted = header;
@@ -50,7 +54,10 @@ impl<S: Io> Loop<S> {
                     if self.end - self.start >= wanted {
                         let payload = self.start + header..self.start + wanted;
                         self.start = payload.end;
-                        return Ok(Found { first: *first, payload });
+                        return Ok(Found {
+                            first: *first,
+                            payload,
+                        });
                     }
                 }
             }
@@ -101,13 +108,15 @@ impl<S: Io> Loop<S> {
 
     async fn assemble(&mut self, first: Found) -> Result<(), Fault> {
         self.assembled.clear();
-        self.assembled.extend_from_slice(&self.buffer[first.payload]);
+        self.assembled
+            .extend_from_slice(&self.buffer[first.payload]);
         loop {
             let found = self.frame().await?;
             if found.first & 0x0F != 0 {
                 return Err(unexpected("a frame that is no continuation"));
             }
-            self.assembled.extend_from_slice(&self.buffer[found.payload]);
+            self.assembled
+                .extend_from_slice(&self.buffer[found.payload]);
             if found.first & 0x80 != 0 {
                 return Ok(());
             }
@@ -129,7 +138,7 @@ impl Library for Floor {
             start: 0,
             end: 0,
             assembled: Vec::new(),
-            pending: Vec::new(),
+            pending: Pending::default(),
         })
     }
 
@@ -190,25 +199,68 @@ impl<S: Io> Ws for Loop<S> {
     }
 
     async fn feed(&mut self, (kind, payload): &(Kind, Vec<u8>)) -> Result<(), Fault> {
-        write_masked(&mut self.pending, *kind, payload, fastrand::u32(..).to_ne_bytes());
+        self.pending.push(*kind, payload);
         Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), Fault> {
-        self.io.write_all(&self.pending).await?;
-        self.pending.clear();
+        self.io.write_all(self.pending.take()).await?;
         Ok(self.io.flush().await?)
     }
 
     async fn echo(&mut self, count: usize) -> Result<(), Fault> {
-        let mut reply = Vec::new();
+        let mut reply = Pending::default();
         for _ in 0..count {
             let (kind, payload) = self.message().await?;
-            write_masked(&mut reply, kind, payload, fastrand::u32(..).to_ne_bytes());
-            self.io.write_all(&reply).await?;
+            reply.push(kind, payload);
+            self.io.write_all(reply.take()).await?;
             self.io.flush().await?;
-            reply.clear();
         }
         Ok(())
+    }
+}
+
+/// Frames to be written. The buffer only grows, so that masking can be one pass from payload to buffer without zeroing
+/// it first.
+#[derive(Default)]
+struct Pending {
+    buffer: Vec<u8>,
+    len: usize,
+}
+
+impl Pending {
+    fn push(&mut self, kind: Kind, payload: &[u8]) {
+        let end = self.len + masked_len(payload.len());
+        if end > self.buffer.len() {
+            self.buffer.resize(end, 0);
+        }
+        let key = fastrand::u32(..).to_ne_bytes();
+        let frame = &mut self.buffer[self.len..end];
+        let (header, masked) = frame.split_at_mut(frame.len() - payload.len());
+        write_masked_header(header, kind, payload.len(), key);
+        let word = u64::from_ne_bytes([
+            key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3],
+        ]);
+        let mut to = masked.chunks_exact_mut(8);
+        let mut from = payload.chunks_exact(8);
+        for (to, from) in (&mut to).zip(&mut from) {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(from);
+            to.copy_from_slice(&(u64::from_ne_bytes(bytes) ^ word).to_ne_bytes());
+        }
+        let keys = key.into_iter().cycle();
+        for ((to, from), key) in to
+            .into_remainder()
+            .iter_mut()
+            .zip(from.remainder())
+            .zip(keys)
+        {
+            *to = from ^ key;
+        }
+        self.len = end;
+    }
+
+    fn take(&mut self) -> &[u8] {
+        &self.buffer[..std::mem::take(&mut self.len)]
     }
 }

@@ -6,8 +6,8 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
+    frames::write_masked,
     library::{Class, Fault, Io, Kind, Library, Setup, Ws},
-    load::write_masked,
     opening,
 };
 
@@ -103,11 +103,7 @@ impl<S: Io> Ws for Raw<S> {
         self.skip(count).await
     }
 
-    async fn receive_owned(
-        &mut self,
-        count: usize,
-        _: &mut impl FnMut(()),
-    ) -> Result<(), Fault> {
+    async fn receive_owned(&mut self, count: usize, _: &mut impl FnMut(())) -> Result<(), Fault> {
         self.skip(count).await
     }
 

@@ -1,10 +1,19 @@
 //! One file per mode; each builds its rows.
 
-pub mod receive;
+mod handshake;
+mod receive;
+mod send;
+mod tcp;
 
-use crate::contest::Row;
+use std::rc::Rc;
+
+use crate::{contest::Row, library::Fault, server::Server};
 
 /// Every row, in the order of the tables.
-pub fn rows() -> Vec<Row> {
-    receive::rows()
+pub fn rows(server: &Rc<Server>) -> Result<Vec<Row>, Fault> {
+    let mut rows = receive::rows();
+    rows.extend(send::rows());
+    rows.extend(handshake::rows());
+    rows.extend(tcp::rows(server)?);
+    Ok(rows)
 }

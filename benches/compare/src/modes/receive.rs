@@ -28,16 +28,46 @@ pub fn rows() -> Vec<Row> {
         ..Shape::json(600)
     };
     vec![
-        row("150 B json", Shape::json(150), Backlog, 300_000),
-        row("16 B binary", Shape::binary(16), Backlog, 300_000),
-        row("1 KiB json", Shape::json(1024), Backlog, 100_000),
-        row("1 KiB binary", Shape::binary(1024), Backlog, 100_000),
-        row("1 KiB non-ascii", Shape::new(Style::World, 1024), Backlog, 60_000),
-        row("150 B json, quiet", Shape::json(150), Quiet, 200_000),
-        row("150 B json, 1,000 kept", Shape::json(150), Kept, 200_000),
-        row("600 B json in 4 frames", fragmented, Backlog, 60_000),
-        row("64 KiB binary", Shape::binary(64 << 10), Backlog, 3_000),
-        row("1 MiB binary", Shape::binary(1 << 20), Backlog, 200),
+        row("receive 150 B json", Shape::json(150), Backlog, 300_000),
+        row("receive 16 B binary", Shape::binary(16), Backlog, 300_000),
+        row("receive 1 KiB json", Shape::json(1024), Backlog, 100_000),
+        row(
+            "receive 1 KiB binary",
+            Shape::binary(1024),
+            Backlog,
+            100_000,
+        ),
+        row(
+            "receive 1 KiB non-ascii",
+            Shape::new(Style::World, 1024),
+            Backlog,
+            60_000,
+        ),
+        row(
+            "receive 150 B json, quiet",
+            Shape::json(150),
+            Quiet,
+            200_000,
+        ),
+        row(
+            "receive 150 B json, 1,000 kept",
+            Shape::json(150),
+            Kept,
+            200_000,
+        ),
+        row(
+            "receive 600 B json in 4 frames",
+            fragmented,
+            Backlog,
+            60_000,
+        ),
+        row(
+            "receive 64 KiB binary",
+            Shape::binary(64 << 10),
+            Backlog,
+            3_000,
+        ),
+        row("receive 1 MiB binary", Shape::binary(1 << 20), Backlog, 200),
     ]
 }
 
@@ -45,8 +75,7 @@ fn row(name: &'static str, shape: Shape, way: Way, count: usize) -> Row {
     let mut build = Build {
         load: Load::new(shape),
         way,
-        row: Row::new("inmem receive", name, "message", count)
-            .of_text(shape.style.kind() == Kind::Text),
+        row: Row::new("inmem", name, "message", count).of_text(shape.style.kind() == Kind::Text),
     };
     adapters::each(&mut build);
     build.row
