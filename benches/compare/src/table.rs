@@ -3,7 +3,9 @@
 use crate::{
     contest::{Entry, Outcome},
     library::Class,
+    modes::mem::Memory,
     probe::Probes,
+    stat::Stat,
 };
 
 /// One row of the contest as a table, headed by its name.
@@ -24,6 +26,25 @@ pub fn render(outcome: &Outcome, probes: &Probes) -> String {
         outcome.name,
         outcome.unit,
         outcome.rounds,
+        align(&lines)
+    )
+}
+
+/// Idle connections as a table.
+pub fn render_memory(memory: &Memory) -> String {
+    let head = ["", "resident", "min", "max", "heap"];
+    let mut lines = vec![head.map(String::from).to_vec()];
+    lines.extend(memory.entries.iter().map(|entry| {
+        let Stat { median, min, max } = entry.resident;
+        let mut cells = vec![entry.name.to_string()];
+        cells.extend([median, min, max, entry.heap.median].map(|bytes| format!("{bytes:.0} B")));
+        cells
+    }));
+    format!(
+        "mem / {}  (per connection above the raw stream, {} of them, median of {} rounds)\n{}",
+        memory.name,
+        memory.connections,
+        memory.rounds,
         align(&lines)
     )
 }

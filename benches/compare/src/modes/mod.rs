@@ -1,6 +1,7 @@
 //! One file per mode; each builds its rows.
 
 mod handshake;
+pub mod mem;
 mod receive;
 mod send;
 mod tcp;
