@@ -18,6 +18,7 @@ mod probe;
 mod runtime;
 mod server;
 mod stat;
+mod svg;
 mod table;
 mod tls;
 
@@ -74,6 +75,10 @@ fn compare(options: &Options) -> Result<(), Fault> {
     }
     if let Some(path) = &options.json {
         fs::write(path, json::render(&outcomes, &memories, &probes))?;
+    }
+    if let Some(path) = &options.svg {
+        let chart = svg::render(&outcomes, &memories, &probes);
+        fs::write(path, chart.ok_or("none of the rows of the chart was run")?)?;
     }
     Ok(())
 }
