@@ -39,13 +39,13 @@ pub fn write_masked_header(header: &mut [u8], kind: Kind, len: usize, key: [u8; 
         Kind::Binary => 0x82,
     };
     match (u8::try_from(len), u16::try_from(len)) {
-        (Ok(short @ 0..=125), _) => header[1] = 0x80 | short,
+        (Ok(short @ 0..=125), _) => header[1] = 0x80 + short,
         (_, Ok(medium)) => {
-            header[1] = 0x80 | 126;
+            header[1] = 0x80 + 126;
             header[2..4].copy_from_slice(&medium.to_be_bytes());
         }
         _ => {
-            header[1] = 0x80 | 127;
+            header[1] = 0x80 + 127;
             header[2..10].copy_from_slice(&(len as u64).to_be_bytes());
         }
     }
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back_at_every_length_of_length() {
         for len in [0, 1, 7, 125, 126, 127, 65_535, 65_536, 70_001] {
-            let payload: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            let payload: Vec<u8> = (0..=250).cycle().take(len).collect();
             let mut wire = Vec::new();
             write_masked(&mut wire, Kind::Binary, &payload, [1, 2, 3, 4]);
             assert_eq!(wire.len(), masked_len(len));

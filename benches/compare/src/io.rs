@@ -269,7 +269,9 @@ write_at_once!(
         Poll::Ready(Ok(bytes.len()))
     },
     |this, slices| {
-        slices.iter().for_each(|slice| this.swallow(slice));
+        for slice in slices {
+            this.swallow(slice);
+        }
         Poll::Ready(Ok(total(slices)))
     }
 );
@@ -280,7 +282,9 @@ write_at_once!(
         Poll::Ready(Ok(bytes.len()))
     },
     |this, slices| {
-        slices.iter().for_each(|slice| this.swallow(slice));
+        for slice in slices {
+            this.swallow(slice);
+        }
         Poll::Ready(Ok(total(slices)))
     }
 );

@@ -14,6 +14,7 @@ mod library;
 mod load;
 mod modes;
 mod opening;
+mod place;
 mod probe;
 mod runtime;
 mod server;

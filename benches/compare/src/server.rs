@@ -16,7 +16,7 @@ use crate::{
     frames::{mask, parse_masked, write_message},
     library::{Fault, Kind},
     load::{Load, Shape, Style},
-    opening,
+    opening, place,
     tls::Identity,
 };
 
@@ -136,6 +136,7 @@ fn accept<S: Read + Write + Send + 'static>(
     mut wrap: impl FnMut(TcpStream) -> io::Result<S> + Send + 'static,
 ) {
     thread::spawn(move || {
+        place::server();
         let idle = Mutex::new((0, Vec::<Box<dyn Any + Send>>::new()));
         for stream in listener.incoming() {
             let opened = stream.and_then(|stream| {

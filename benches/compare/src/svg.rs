@@ -96,7 +96,7 @@ pub fn render(outcomes: &[Outcome], memories: &[Memory], probes: &Probes) -> Opt
 
 fn head((width, height): (f64, f64)) -> String {
     format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="What WebSocket clients cost, side by side">
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="What WebSocket clients cost, side by side">
 <style>
   text {{ font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328; }}
   .title {{ font-weight: 600; font-size: 13px; }}
@@ -117,7 +117,7 @@ fn head((width, height): (f64, f64)) -> String {
 </style>
 <rect class="page" x="0.5" y="0.5" width="{}" height="{}" rx="8"/>
 <text class="note" x="{MARGIN}" y="24">Client CPU per message, less is better. Dashed: a hand-written loop that parses and validates, and no more.</text>
-"##,
+"#,
         width - 1.0,
         height - 1.0
     )

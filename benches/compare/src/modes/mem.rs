@@ -4,7 +4,9 @@
 //! and is then polled once more, as it would be where its task waits for the next. Settings are each library's defaults.
 
 use std::{
-    env, fs,
+    env,
+    fmt::Write,
+    fs,
     future::poll_fn,
     net::SocketAddr,
     pin::pin,
@@ -301,7 +303,10 @@ fn open_files(connections: usize) -> Result<(), Fault> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn unhex(text: &str) -> Result<Vec<u8>, Fault> {

@@ -16,7 +16,7 @@ use crate::{
     library::{Class, Fault, Io, Library, Profile, Setup, Ws},
     load::{Check, Load, Shape},
     modes::send::outgoing,
-    runtime,
+    place, runtime,
     server::{Server, Task, Work},
     tls,
 };
@@ -116,6 +116,7 @@ impl Visit for Build {
         let config = Arc::clone(&self.config);
         let shape = load.shape;
         self.row.add::<L>(move |count, pass| {
+            place::client();
             let task = |work| Task { work, shape, count };
             let (plain, secure) = (server.plain, server.tls);
             runtime::block_on(async {
@@ -196,7 +197,7 @@ async fn send<W: Ws>(mut ws: W, load: &Load, batch: usize, count: usize) -> Resu
         ws.flush().await?;
     }
     ws.receive(1, &mut |kind, payload| {
-        approved = Task::approves(kind, payload)
+        approved = Task::approves(kind, payload);
     })
     .await?;
     let sample = clock.stop(count);
