@@ -3,6 +3,7 @@
 mod fastwebsockets;
 mod floor;
 mod limit;
+mod longwire;
 mod sockudo;
 mod tokio_websockets;
 mod tungstenite;
@@ -22,6 +23,7 @@ pub fn each(visitor: &mut impl Visit) {
     visitor.visit::<fastwebsockets::Fastwebsockets>();
     visitor.visit::<yawc::Yawc>();
     visitor.visit::<sockudo::Sockudo>();
+    visitor.visit::<longwire::Longwire>();
     visitor.visit::<floor::Floor>();
     visitor.visit::<limit::Limit>();
 }

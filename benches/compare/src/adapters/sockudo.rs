@@ -20,15 +20,13 @@ impl Library for Sockudo {
     type Batching<S: Io> = WebSocketStream<S>;
 
     async fn wrap<S: Io>(io: S, setup: Setup) -> Result<Self::Ws<S>, Fault> {
-        let config = match setup.profile {
-            Profile::Default => Config::default(),
-            Profile::Busy | Profile::Quiet => Config {
-                auto_ping: false,
-                idle_timeout: 0,
-                ..Config::default()
-            },
-        };
-        Ok(WebSocketStream::client(io, config))
+        Ok(match setup.profile {
+            Profile::Default => WebSocketStream::client(io, Config::default()),
+            Profile::Busy | Profile::Quiet => {
+                let config = Config::builder().auto_ping(false).idle_timeout(0).build();
+                WebSocketStream::client(io, config)
+            }
+        })
     }
 
     async fn wrap_batching<S: Io>(io: S, setup: Setup) -> Result<Self::Batching<S>, Fault> {

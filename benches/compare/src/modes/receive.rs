@@ -4,7 +4,7 @@ use crate::{
     adapters::{self, Visit},
     clock::{Clock, Sample},
     contest::{Pass, Row},
-    drive::drive,
+    drive::{apart, drive},
     io::{Backlog, Quiet},
     library::{Class, Fault, Kind, Library, Profile, Setup, Ws},
     load::{Check, Load, Shape, Style},
@@ -127,8 +127,7 @@ async fn look<L: Library, W: Ws>(
 ) -> Result<Sample, Fault> {
     let mut check = Check::new(load, pass == Pass::Verify);
     let clock = Clock::start();
-    ws.receive(count, &mut |kind, payload| check.look(kind, payload))
-        .await?;
+    apart(ws.receive(count, &mut |kind, payload| check.look(kind, payload))).await?;
     let sample = clock.stop(count);
     if L::CLASS != Class::Limit {
         check.verdict(count)?;
@@ -141,10 +140,10 @@ async fn keep<L: Library, W: Ws>(mut ws: W, load: &Load, count: usize) -> Result
     let mut ring: Vec<Option<W::Owned>> = (0..KEPT).map(|_| None).collect();
     let mut next = 0;
     let clock = Clock::start();
-    ws.receive_owned(count, &mut |message| {
+    apart(ws.receive_owned(count, &mut |message| {
         ring[next % KEPT] = Some(message);
         next += 1;
-    })
+    }))
     .await?;
     let sample = clock.stop(count);
     if L::CLASS != Class::Limit {

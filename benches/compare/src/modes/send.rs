@@ -6,7 +6,7 @@ use crate::{
     adapters::{self, Visit},
     clock::Clock,
     contest::{Pass, Row},
-    drive::drive,
+    drive::{apart, drive},
     frames::{mask, masked_len, parse_masked},
     io::{Drain, Mirror, Sink, Written},
     library::{Class, Fault, Kind, Library, Profile, Setup, Ws},
@@ -76,12 +76,7 @@ impl Visit for Send {
                 let mut ws = L::wrap(io, setup).await?;
                 let message = outgoing(&ws, shape.style.kind(), &payload);
                 let clock = Clock::start();
-                for _ in 0..count / batch {
-                    for _ in 0..batch {
-                        ws.feed(&message).await?;
-                    }
-                    ws.flush().await?;
-                }
+                apart(feed(&mut ws, &message, count, batch)).await?;
                 Ok(clock.stop(count))
             })?;
             let written = take(&drain)?;
@@ -111,7 +106,7 @@ impl Visit for Echo {
             let sample = drive(async {
                 let mut ws = L::wrap(io, setup).await?;
                 let clock = Clock::start();
-                ws.echo(count).await?;
+                apart(ws.echo(count)).await?;
                 Ok(clock.stop(count))
             })?;
             let written = take(&drain)?;
@@ -126,6 +121,22 @@ impl Visit for Echo {
 /// Names the message type by the connection that will send it.
 pub fn outgoing<W: Ws>(_: &W, kind: Kind, payload: &[u8]) -> W::Outgoing {
     W::outgoing(kind, payload)
+}
+
+/// Sends a message `count` times, so many to a flush.
+pub async fn feed<W: Ws>(
+    ws: &mut W,
+    message: &W::Outgoing,
+    count: usize,
+    batch: usize,
+) -> Result<(), Fault> {
+    for _ in 0..count / batch {
+        for _ in 0..batch {
+            ws.feed(message).await?;
+        }
+        ws.flush().await?;
+    }
+    Ok(())
 }
 
 fn take(drain: &Drain) -> Result<Written, Fault> {

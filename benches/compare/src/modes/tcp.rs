@@ -13,9 +13,10 @@ use crate::{
     clock::{Clock, Sample},
     contest::{Pass, Row},
     dial,
+    drive::apart,
     library::{Class, Fault, Io, Library, Profile, Setup, Ws},
     load::{Check, Load, Shape},
-    modes::send::outgoing,
+    modes::send::{feed, outgoing},
     place, runtime,
     server::{Server, Task, Work},
     tls,
@@ -176,8 +177,7 @@ async fn flood<L: Library>(
     let mut ws = L::wrap(io, setup).await?;
     let mut check = Check::new(load, pass == Pass::Verify);
     let clock = Clock::start();
-    ws.receive(count, &mut |kind, payload| check.look(kind, payload))
-        .await?;
+    apart(ws.receive(count, &mut |kind, payload| check.look(kind, payload))).await?;
     let sample = clock.stop(count);
     if L::CLASS != Class::Limit {
         check.verdict(count)?;
@@ -190,12 +190,7 @@ async fn send<W: Ws>(mut ws: W, load: &Load, batch: usize, count: usize) -> Resu
     let message = outgoing(&ws, load.shape.style.kind(), &load.messages[0]);
     let mut approved = true;
     let clock = Clock::start();
-    for _ in 0..count / batch {
-        for _ in 0..batch {
-            ws.feed(&message).await?;
-        }
-        ws.flush().await?;
-    }
+    apart(feed(&mut ws, &message, count, batch)).await?;
     ws.receive(1, &mut |kind, payload| {
         approved = Task::approves(kind, payload);
     })
