@@ -76,12 +76,16 @@ pub trait Library: 'static {
 pub trait Ws: Send {
     /// A message as an application keeps it.
     type Owned;
-    /// A message ready to be sent again and again, in the form that costs this library least.
-    type Outgoing;
+    /// A text ready to be sent again and again, in the form that costs this library least.
+    type Text;
+    /// The same for bytes.
+    type Binary;
 
     fn payload(owned: &Self::Owned) -> &[u8];
 
-    fn outgoing(kind: Kind, payload: &[u8]) -> Self::Outgoing;
+    fn text(text: &str) -> Self::Text;
+
+    fn binary(bytes: &[u8]) -> Self::Binary;
 
     /// Receives `count` messages and lends each to `look`: no copy is made that the library does not force.
     async fn receive(
@@ -97,8 +101,11 @@ pub trait Ws: Send {
         keep: &mut impl FnMut(Self::Owned),
     ) -> Result<(), Fault>;
 
-    /// Queues a message; it may be written at once or wait for `flush`.
-    async fn feed(&mut self, message: &Self::Outgoing) -> Result<(), Fault>;
+    /// Queues a message; it may be written at once or wait for `flush`. Text and bytes have a method each, since who sends
+    /// knows which it is, and the compiler with him.
+    async fn feed_text(&mut self, text: &Self::Text) -> Result<(), Fault>;
+
+    async fn feed_binary(&mut self, bytes: &Self::Binary) -> Result<(), Fault>;
 
     async fn flush(&mut self) -> Result<(), Fault>;
 

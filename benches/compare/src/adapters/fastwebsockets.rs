@@ -72,14 +72,19 @@ impl Library for Fastwebsockets {
 
 impl<F: Frames> Ws for Client<F> {
     type Owned = Frame<'static>;
-    type Outgoing = (Kind, Vec<u8>);
+    type Text = String;
+    type Binary = Vec<u8>;
 
     fn payload<'a>(owned: &'a Frame<'static>) -> &'a [u8] {
         &owned.payload
     }
 
-    fn outgoing(kind: Kind, payload: &[u8]) -> (Kind, Vec<u8>) {
-        (kind, payload.to_vec())
+    fn text(text: &str) -> String {
+        text.to_string()
+    }
+
+    fn binary(bytes: &[u8]) -> Vec<u8> {
+        bytes.to_vec()
     }
 
     async fn receive(
@@ -105,15 +110,18 @@ impl<F: Frames> Ws for Client<F> {
         Ok(())
     }
 
-    async fn feed(&mut self, (kind, payload): &(Kind, Vec<u8>)) -> Result<(), Fault> {
+    async fn feed_text(&mut self, text: &String) -> Result<(), Fault> {
         self.outgoing.clear();
-        self.outgoing.extend_from_slice(payload);
+        self.outgoing.extend_from_slice(text.as_bytes());
         let payload = Payload::BorrowedMut(&mut self.outgoing);
-        let frame = match kind {
-            Kind::Text => Frame::text(payload),
-            Kind::Binary => Frame::binary(payload),
-        };
-        Ok(self.frames.write(frame).await?)
+        Ok(self.frames.write(Frame::text(payload)).await?)
+    }
+
+    async fn feed_binary(&mut self, bytes: &Vec<u8>) -> Result<(), Fault> {
+        self.outgoing.clear();
+        self.outgoing.extend_from_slice(bytes);
+        let payload = Payload::BorrowedMut(&mut self.outgoing);
+        Ok(self.frames.write(Frame::binary(payload)).await?)
     }
 
     async fn flush(&mut self) -> Result<(), Fault> {

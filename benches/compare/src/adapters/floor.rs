@@ -165,14 +165,19 @@ impl Library for Floor {
 
 impl<S: Io> Ws for Loop<S> {
     type Owned = Box<[u8]>;
-    type Outgoing = (Kind, Vec<u8>);
+    type Text = String;
+    type Binary = Vec<u8>;
 
     fn payload(owned: &Box<[u8]>) -> &[u8] {
         owned
     }
 
-    fn outgoing(kind: Kind, payload: &[u8]) -> (Kind, Vec<u8>) {
-        (kind, payload.to_vec())
+    fn text(text: &str) -> String {
+        text.to_string()
+    }
+
+    fn binary(bytes: &[u8]) -> Vec<u8> {
+        bytes.to_vec()
     }
 
     async fn receive(
@@ -198,8 +203,13 @@ impl<S: Io> Ws for Loop<S> {
         Ok(())
     }
 
-    async fn feed(&mut self, (kind, payload): &(Kind, Vec<u8>)) -> Result<(), Fault> {
-        self.pending.push(*kind, payload);
+    async fn feed_text(&mut self, text: &String) -> Result<(), Fault> {
+        self.pending.push(Kind::Text, text.as_bytes());
+        Ok(())
+    }
+
+    async fn feed_binary(&mut self, bytes: &Vec<u8>) -> Result<(), Fault> {
+        self.pending.push(Kind::Binary, bytes);
         Ok(())
     }
 

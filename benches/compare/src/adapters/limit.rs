@@ -36,6 +36,14 @@ impl<S: Io> Raw<S> {
         self.surplus -= wanted;
         Ok(())
     }
+
+    async fn feed(&mut self, frame: &[u8]) -> Result<(), Fault> {
+        if self.pending.is_empty() && frame.len() >= COPY_BELOW {
+            return Ok(self.io.write_all(frame).await?);
+        }
+        self.pending.extend_from_slice(frame);
+        Ok(())
+    }
 }
 
 impl Library for Limit {
@@ -83,16 +91,20 @@ impl Library for Limit {
 
 impl<S: Io> Ws for Raw<S> {
     type Owned = ();
-    type Outgoing = Vec<u8>;
+    /// Whole frames.
+    type Text = Vec<u8>;
+    type Binary = Vec<u8>;
 
     fn payload((): &()) -> &[u8] {
         &[]
     }
 
-    fn outgoing(kind: Kind, payload: &[u8]) -> Vec<u8> {
-        let mut frame = Vec::new();
-        write_masked(&mut frame, kind, payload, [0x37, 0xFA, 0x21, 0x3D]);
-        frame
+    fn text(text: &str) -> Vec<u8> {
+        frame(Kind::Text, text.as_bytes())
+    }
+
+    fn binary(bytes: &[u8]) -> Vec<u8> {
+        frame(Kind::Binary, bytes)
     }
 
     async fn receive(
@@ -107,12 +119,12 @@ impl<S: Io> Ws for Raw<S> {
         self.skip(count).await
     }
 
-    async fn feed(&mut self, message: &Vec<u8>) -> Result<(), Fault> {
-        if self.pending.is_empty() && message.len() >= COPY_BELOW {
-            return Ok(self.io.write_all(message).await?);
-        }
-        self.pending.extend_from_slice(message);
-        Ok(())
+    async fn feed_text(&mut self, text: &Vec<u8>) -> Result<(), Fault> {
+        self.feed(text).await
+    }
+
+    async fn feed_binary(&mut self, bytes: &Vec<u8>) -> Result<(), Fault> {
+        self.feed(bytes).await
     }
 
     async fn flush(&mut self) -> Result<(), Fault> {
@@ -131,6 +143,12 @@ impl<S: Io> Ws for Raw<S> {
         }
         Ok(())
     }
+}
+
+fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    write_masked(&mut frame, kind, payload, [0x37, 0xFA, 0x21, 0x3D]);
+    frame
 }
 
 /// Longer messages are written from where they are.

@@ -29,24 +29,21 @@ impl Library for Longwire {
     }
 }
 
-pub enum Outgoing {
-    Text(String),
-    Binary(Vec<u8>),
-}
-
 impl<S: Io> Ws for WsStream<S> {
     type Owned = Message;
-    type Outgoing = Outgoing;
+    type Text = String;
+    type Binary = Vec<u8>;
 
     fn payload(owned: &Message) -> &[u8] {
         owned.as_bytes()
     }
 
-    fn outgoing(kind: Kind, payload: &[u8]) -> Outgoing {
-        match kind {
-            Kind::Text => Outgoing::Text(String::from_utf8_lossy(payload).into()),
-            Kind::Binary => Outgoing::Binary(payload.to_vec()),
-        }
+    fn text(text: &str) -> String {
+        text.to_string()
+    }
+
+    fn binary(bytes: &[u8]) -> Vec<u8> {
+        bytes.to_vec()
     }
 
     async fn receive(
@@ -74,11 +71,12 @@ impl<S: Io> Ws for WsStream<S> {
         Ok(())
     }
 
-    async fn feed(&mut self, message: &Outgoing) -> Result<(), Fault> {
-        match message {
-            Outgoing::Text(text) => Ok(self.feed_text(text).await?),
-            Outgoing::Binary(bytes) => Ok(self.feed_binary(bytes).await?),
-        }
+    async fn feed_text(&mut self, text: &String) -> Result<(), Fault> {
+        Ok(Self::feed_text(self, text).await?)
+    }
+
+    async fn feed_binary(&mut self, bytes: &Vec<u8>) -> Result<(), Fault> {
+        Ok(Self::feed_binary(self, bytes).await?)
     }
 
     async fn flush(&mut self) -> Result<(), Fault> {

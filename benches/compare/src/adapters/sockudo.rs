@@ -41,18 +41,19 @@ impl Library for Sockudo {
 
 impl<S: Io> Ws for WebSocketStream<S> {
     type Owned = Message;
-    type Outgoing = Message;
+    type Text = Bytes;
+    type Binary = Bytes;
 
     fn payload(owned: &Message) -> &[u8] {
         owned.as_bytes()
     }
 
-    fn outgoing(kind: Kind, payload: &[u8]) -> Message {
-        let bytes = Bytes::copy_from_slice(payload);
-        match kind {
-            Kind::Text => Message::Text(bytes),
-            Kind::Binary => Message::Binary(bytes),
-        }
+    fn text(text: &str) -> Bytes {
+        Bytes::copy_from_slice(text.as_bytes())
+    }
+
+    fn binary(bytes: &[u8]) -> Bytes {
+        Bytes::copy_from_slice(bytes)
     }
 
     async fn receive(
@@ -81,8 +82,12 @@ impl<S: Io> Ws for WebSocketStream<S> {
         Ok(())
     }
 
-    async fn feed(&mut self, message: &Message) -> Result<(), Fault> {
-        Ok(SinkExt::feed(self, message.clone()).await?)
+    async fn feed_text(&mut self, text: &Bytes) -> Result<(), Fault> {
+        Ok(self.feed(Message::Text(text.clone())).await?)
+    }
+
+    async fn feed_binary(&mut self, bytes: &Bytes) -> Result<(), Fault> {
+        Ok(self.feed(Message::Binary(bytes.clone())).await?)
     }
 
     async fn flush(&mut self) -> Result<(), Fault> {

@@ -38,14 +38,19 @@ impl Library for TokioWebsockets {
 
 impl<S: Io> Ws for WebSocketStream<S> {
     type Owned = Message;
-    type Outgoing = (Kind, Bytes);
+    type Text = Bytes;
+    type Binary = Bytes;
 
     fn payload(owned: &Message) -> &[u8] {
         owned.as_payload()
     }
 
-    fn outgoing(kind: Kind, payload: &[u8]) -> (Kind, Bytes) {
-        (kind, Bytes::copy_from_slice(payload))
+    fn text(text: &str) -> Bytes {
+        Bytes::copy_from_slice(text.as_bytes())
+    }
+
+    fn binary(bytes: &[u8]) -> Bytes {
+        Bytes::copy_from_slice(bytes)
     }
 
     async fn receive(
@@ -77,12 +82,12 @@ impl<S: Io> Ws for WebSocketStream<S> {
         Ok(())
     }
 
-    async fn feed(&mut self, (kind, payload): &(Kind, Bytes)) -> Result<(), Fault> {
-        let message = match kind {
-            Kind::Text => Message::text(payload.clone()),
-            Kind::Binary => Message::binary(payload.clone()),
-        };
-        Ok(SinkExt::feed(self, message).await?)
+    async fn feed_text(&mut self, text: &Bytes) -> Result<(), Fault> {
+        Ok(self.feed(Message::text(text.clone())).await?)
+    }
+
+    async fn feed_binary(&mut self, bytes: &Bytes) -> Result<(), Fault> {
+        Ok(self.feed(Message::binary(bytes.clone())).await?)
     }
 
     async fn flush(&mut self) -> Result<(), Fault> {

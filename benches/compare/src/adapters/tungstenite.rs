@@ -44,7 +44,8 @@ impl Library for Tungstenite {
 
 impl<S: Io> Ws for WebSocketStream<S> {
     type Owned = Message;
-    type Outgoing = Message;
+    type Text = Utf8Bytes;
+    type Binary = Bytes;
 
     fn payload(owned: &Message) -> &[u8] {
         match owned {
@@ -54,12 +55,12 @@ impl<S: Io> Ws for WebSocketStream<S> {
         }
     }
 
-    fn outgoing(kind: Kind, payload: &[u8]) -> Message {
-        let bytes = Bytes::copy_from_slice(payload);
-        match kind {
-            Kind::Text => Message::Text(Utf8Bytes::try_from(bytes).unwrap_or_default()),
-            Kind::Binary => Message::Binary(bytes),
-        }
+    fn text(text: &str) -> Utf8Bytes {
+        Utf8Bytes::from(text)
+    }
+
+    fn binary(bytes: &[u8]) -> Bytes {
+        Bytes::copy_from_slice(bytes)
     }
 
     async fn receive(
@@ -88,8 +89,12 @@ impl<S: Io> Ws for WebSocketStream<S> {
         Ok(())
     }
 
-    async fn feed(&mut self, message: &Message) -> Result<(), Fault> {
-        Ok(SinkExt::feed(self, message.clone()).await?)
+    async fn feed_text(&mut self, text: &Utf8Bytes) -> Result<(), Fault> {
+        Ok(self.feed(Message::Text(text.clone())).await?)
+    }
+
+    async fn feed_binary(&mut self, bytes: &Bytes) -> Result<(), Fault> {
+        Ok(self.feed(Message::Binary(bytes.clone())).await?)
     }
 
     async fn flush(&mut self) -> Result<(), Fault> {

@@ -44,14 +44,19 @@ impl Library for Yawc {
 
 impl<S: Io> Ws for WebSocket<S> {
     type Owned = Frame;
-    type Outgoing = (Kind, Bytes);
+    type Text = Bytes;
+    type Binary = Bytes;
 
     fn payload(owned: &Frame) -> &[u8] {
         owned.payload()
     }
 
-    fn outgoing(kind: Kind, payload: &[u8]) -> (Kind, Bytes) {
-        (kind, Bytes::copy_from_slice(payload))
+    fn text(text: &str) -> Bytes {
+        Bytes::copy_from_slice(text.as_bytes())
+    }
+
+    fn binary(bytes: &[u8]) -> Bytes {
+        Bytes::copy_from_slice(bytes)
     }
 
     async fn receive(
@@ -81,12 +86,12 @@ impl<S: Io> Ws for WebSocket<S> {
         Ok(())
     }
 
-    async fn feed(&mut self, (kind, payload): &(Kind, Bytes)) -> Result<(), Fault> {
-        let frame = match kind {
-            Kind::Text => Frame::text(payload.clone()),
-            Kind::Binary => Frame::binary(payload.clone()),
-        };
-        Ok(SinkExt::feed(self, frame).await?)
+    async fn feed_text(&mut self, text: &Bytes) -> Result<(), Fault> {
+        Ok(self.feed(Frame::text(text.clone())).await?)
+    }
+
+    async fn feed_binary(&mut self, bytes: &Bytes) -> Result<(), Fault> {
+        Ok(self.feed(Frame::binary(bytes.clone())).await?)
     }
 
     async fn flush(&mut self) -> Result<(), Fault> {

@@ -74,9 +74,8 @@ impl Visit for Send {
             };
             let sample = drive(async {
                 let mut ws = L::wrap(io, setup).await?;
-                let message = outgoing(&ws, shape.style.kind(), &payload);
-                let clock = Clock::start();
-                apart(feed(&mut ws, &message, count, batch)).await?;
+                let kind = shape.style.kind();
+                let clock = apart(feed(&mut ws, kind, &payload, count, batch)).await?;
                 Ok(clock.stop(count))
             })?;
             let written = take(&drain)?;
@@ -118,25 +117,38 @@ impl Visit for Echo {
     }
 }
 
-/// Names the message type by the connection that will send it.
-pub fn outgoing<W: Ws>(_: &W, kind: Kind, payload: &[u8]) -> W::Outgoing {
-    W::outgoing(kind, payload)
-}
-
-/// Sends a message `count` times, so many to a flush.
+/// Sends a message `count` times, so many to a flush. The clock runs from when the message was ready.
 pub async fn feed<W: Ws>(
     ws: &mut W,
-    message: &W::Outgoing,
+    kind: Kind,
+    payload: &[u8],
     count: usize,
     batch: usize,
-) -> Result<(), Fault> {
-    for _ in 0..count / batch {
-        for _ in 0..batch {
-            ws.feed(message).await?;
+) -> Result<Clock, Fault> {
+    match kind {
+        Kind::Text => {
+            let text = W::text(std::str::from_utf8(payload)?);
+            let clock = Clock::start();
+            for _ in 0..count / batch {
+                for _ in 0..batch {
+                    ws.feed_text(&text).await?;
+                }
+                ws.flush().await?;
+            }
+            Ok(clock)
         }
-        ws.flush().await?;
+        Kind::Binary => {
+            let bytes = W::binary(payload);
+            let clock = Clock::start();
+            for _ in 0..count / batch {
+                for _ in 0..batch {
+                    ws.feed_binary(&bytes).await?;
+                }
+                ws.flush().await?;
+            }
+            Ok(clock)
+        }
     }
-    Ok(())
 }
 
 fn take(drain: &Drain) -> Result<Written, Fault> {

@@ -16,7 +16,7 @@ use crate::{
     drive::apart,
     library::{Class, Fault, Io, Library, Profile, Setup, Ws},
     load::{Check, Load, Shape},
-    modes::send::{feed, outgoing},
+    modes::send::feed,
     place, runtime,
     server::{Server, Task, Work},
     tls,
@@ -187,10 +187,9 @@ async fn flood<L: Library>(
 
 /// The clock stops when the server has said that all arrived, so that nothing is left in a buffer.
 async fn send<W: Ws>(mut ws: W, load: &Load, batch: usize, count: usize) -> Result<Sample, Fault> {
-    let message = outgoing(&ws, load.shape.style.kind(), &load.messages[0]);
     let mut approved = true;
-    let clock = Clock::start();
-    apart(feed(&mut ws, &message, count, batch)).await?;
+    let (kind, payload) = (load.shape.style.kind(), &load.messages[0]);
+    let clock = apart(feed(&mut ws, kind, payload, count, batch)).await?;
     ws.receive(1, &mut |kind, payload| {
         approved = Task::approves(kind, payload);
     })
@@ -217,17 +216,13 @@ async fn echo<L: Library>(
         shape: load.shape,
     };
     let mut ws = L::wrap(io, setup).await?;
-    let messages: Vec<_> = load
-        .messages
-        .iter()
-        .map(|message| outgoing(&ws, load.shape.style.kind(), message))
-        .collect();
+    let messages = binaries(&ws, &load.messages);
     let mut check = Check::new(load, pass == Pass::Verify);
     let mut laps = vec![Duration::ZERO; count];
     let clock = Clock::start();
     for (message, lap) in messages.iter().cycle().zip(&mut laps) {
         let started = Instant::now();
-        ws.feed(message).await?;
+        ws.feed_binary(message).await?;
         ws.flush().await?;
         ws.receive(1, &mut |kind, payload| check.look(kind, payload))
             .await?;
@@ -238,6 +233,11 @@ async fn echo<L: Library>(
         check.verdict(count)?;
     }
     Ok(Sample { laps, ..sample })
+}
+
+/// Names the type of what is sent by the connection that will send it.
+fn binaries<W: Ws>(_: &W, messages: &[Vec<u8>]) -> Vec<W::Binary> {
+    messages.iter().map(|message| W::binary(message)).collect()
 }
 
 /// Up to here a message fits the buffers of someone who expects one at a time.
