@@ -101,17 +101,17 @@ impl Visit for Build {
                     Way::Backlog => {
                         let io = Backlog::new(&load.wire, bytes);
                         let ws = L::wrap(io, setup(Profile::Busy)).await?;
-                        look::<L, _>(ws, &load, count, pass).await
+                        apart(look::<L, _>(ws, &load, count, pass)).await
                     }
                     Way::Quiet => {
                         let io = Quiet::new(&load.wire, load.shape.wire(), count);
                         let ws = L::wrap(io, setup(Profile::Quiet)).await?;
-                        look::<L, _>(ws, &load, count, pass).await
+                        apart(look::<L, _>(ws, &load, count, pass)).await
                     }
                     Way::Kept => {
                         let io = Backlog::new(&load.wire, bytes);
                         let ws = L::wrap(io, setup(Profile::Busy)).await?;
-                        keep::<L, _>(ws, &load, count).await
+                        apart(keep::<L, _>(ws, &load, count)).await
                     }
                 }
             })
@@ -127,7 +127,8 @@ async fn look<L: Library, W: Ws>(
 ) -> Result<Sample, Fault> {
     let mut check = Check::new(load, pass == Pass::Verify);
     let clock = Clock::start();
-    apart(ws.receive(count, &mut |kind, payload| check.look(kind, payload))).await?;
+    ws.receive(count, &mut |kind, payload| check.look(kind, payload))
+        .await?;
     let sample = clock.stop(count);
     if L::CLASS != Class::Limit {
         check.verdict(count)?;
@@ -140,10 +141,10 @@ async fn keep<L: Library, W: Ws>(mut ws: W, load: &Load, count: usize) -> Result
     let mut ring: Vec<Option<W::Owned>> = (0..KEPT).map(|_| None).collect();
     let mut next = 0;
     let clock = Clock::start();
-    apart(ws.receive_owned(count, &mut |message| {
+    ws.receive_owned(count, &mut |message| {
         ring[next % KEPT] = Some(message);
         next += 1;
-    }))
+    })
     .await?;
     let sample = clock.stop(count);
     if L::CLASS != Class::Limit {

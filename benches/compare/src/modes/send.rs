@@ -4,7 +4,7 @@
 
 use crate::{
     adapters::{self, Visit},
-    clock::Clock,
+    clock::{Clock, Sample},
     contest::{Pass, Row},
     drive::{apart, drive},
     frames::{mask, masked_len, parse_masked},
@@ -73,10 +73,8 @@ impl Visit for Send {
                 shape,
             };
             let sample = drive(async {
-                let mut ws = L::wrap(io, setup).await?;
-                let kind = shape.style.kind();
-                let clock = apart(feed(&mut ws, kind, &payload, count, batch)).await?;
-                Ok(clock.stop(count))
+                let ws = L::wrap(io, setup).await?;
+                apart(send_all(ws, shape.style.kind(), &payload, count, batch)).await
             })?;
             let written = take(&drain)?;
             verify::<L>(&written, shape, count, pass, |_| &payload)?;
@@ -103,10 +101,8 @@ impl Visit for Echo {
                 shape,
             };
             let sample = drive(async {
-                let mut ws = L::wrap(io, setup).await?;
-                let clock = Clock::start();
-                apart(ws.echo(count)).await?;
-                Ok(clock.stop(count))
+                let ws = L::wrap(io, setup).await?;
+                apart(echo_all(ws, count)).await
             })?;
             let written = take(&drain)?;
             verify::<L>(&written, shape, count, pass, |index| {
@@ -115,6 +111,23 @@ impl Visit for Echo {
             Ok(sample)
         });
     }
+}
+
+async fn send_all<W: Ws>(
+    mut ws: W,
+    kind: Kind,
+    payload: &[u8],
+    count: usize,
+    batch: usize,
+) -> Result<Sample, Fault> {
+    let clock = feed(&mut ws, kind, payload, count, batch).await?;
+    Ok(clock.stop(count))
+}
+
+async fn echo_all<W: Ws>(mut ws: W, count: usize) -> Result<Sample, Fault> {
+    let clock = Clock::start();
+    ws.echo(count).await?;
+    Ok(clock.stop(count))
 }
 
 /// Sends a message `count` times, so many to a flush. The clock runs from when the message was ready.

@@ -124,11 +124,11 @@ impl Visit for Build {
                 match job {
                     Job::Flood => {
                         let io = dial::ws(plain, task(Work::Flood)).await?;
-                        flood::<L>(io, &load, count, pass).await
+                        apart(flood::<L>(io, &load, count, pass)).await
                     }
                     Job::Tls => {
                         let io = dial::wss(secure, &config, task(Work::Flood)).await?;
-                        flood::<L>(io, &load, count, pass).await
+                        apart(flood::<L>(io, &load, count, pass)).await
                     }
                     Job::Send(batch) => {
                         let count = count.next_multiple_of(batch);
@@ -142,14 +142,20 @@ impl Visit for Build {
                             shape: Task::reply(),
                         };
                         if batch > 1 {
-                            send(L::wrap_batching(io, setup).await?, &load, batch, count).await
+                            apart(send(
+                                L::wrap_batching(io, setup).await?,
+                                &load,
+                                batch,
+                                count,
+                            ))
+                            .await
                         } else {
-                            send(L::wrap(io, setup).await?, &load, batch, count).await
+                            apart(send(L::wrap(io, setup).await?, &load, batch, count)).await
                         }
                     }
                     Job::Echo => {
                         let io = dial::ws(plain, task(Work::Echo)).await?;
-                        echo::<L>(io, &load, count, pass).await
+                        apart(echo::<L>(io, &load, count, pass)).await
                     }
                     Job::Connect => {
                         let clock = Clock::start();
@@ -177,7 +183,8 @@ async fn flood<L: Library>(
     let mut ws = L::wrap(io, setup).await?;
     let mut check = Check::new(load, pass == Pass::Verify);
     let clock = Clock::start();
-    apart(ws.receive(count, &mut |kind, payload| check.look(kind, payload))).await?;
+    ws.receive(count, &mut |kind, payload| check.look(kind, payload))
+        .await?;
     let sample = clock.stop(count);
     if L::CLASS != Class::Limit {
         check.verdict(count)?;
@@ -189,7 +196,7 @@ async fn flood<L: Library>(
 async fn send<W: Ws>(mut ws: W, load: &Load, batch: usize, count: usize) -> Result<Sample, Fault> {
     let mut approved = true;
     let (kind, payload) = (load.shape.style.kind(), &load.messages[0]);
-    let clock = apart(feed(&mut ws, kind, payload, count, batch)).await?;
+    let clock = feed(&mut ws, kind, payload, count, batch).await?;
     ws.receive(1, &mut |kind, payload| {
         approved = Task::approves(kind, payload);
     })
