@@ -3,10 +3,9 @@
 //! It checks every byte it is sent in every run: it has a thread of its own, and only the client's is measured.
 
 use std::{
-    any::Any,
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::Arc,
     thread,
 };
 
@@ -137,7 +136,7 @@ fn accept<S: Read + Write + Send + 'static>(
 ) {
     thread::spawn(move || {
         place::server();
-        let idle = Mutex::new((0, Vec::<Box<dyn Any + Send>>::new()));
+        let (mut group, mut idle) = (0, Vec::new());
         for stream in listener.incoming() {
             let opened = stream.and_then(|stream| {
                 stream.set_nodelay(true)?;
@@ -159,17 +158,13 @@ fn accept<S: Read + Write + Send + 'static>(
                         1,
                         &task.shape.payload(0),
                     );
-                    if stream
-                        .write_all(&frame)
-                        .and_then(|()| stream.flush())
-                        .is_ok()
-                    {
-                        if let Ok(mut idle) = idle.lock() {
-                            if idle.0 != task.count {
-                                *idle = (task.count, Vec::new());
-                            }
-                            idle.1.push(Box::new(stream));
+                    let sent = stream.write_all(&frame).and_then(|()| stream.flush());
+                    if sent.is_ok() {
+                        if group != task.count {
+                            group = task.count;
+                            idle.clear();
                         }
+                        idle.push(stream);
                     }
                 }
                 Work::Flood | Work::Drain | Work::Echo => {
