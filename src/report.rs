@@ -24,9 +24,10 @@ use std::time::Duration;
 pub struct ConnectReport {
     /// How long the resolver took; `None` while no name was resolved.
     pub resolve: Option<Duration>,
-    /// The addresses that the resolver gave, in the order in which they were tried.
+    /// The addresses that the resolver gave, in the order in which they are tried.
     pub addresses: Vec<SocketAddr>,
-    /// Each address that was tried, in order; the last one is the one in use if connecting succeeded.
+    /// Each address that was tried, in the order in which the attempts began: they overlap. The one
+    /// without an error is the one in use.
     pub attempts: Vec<Attempt>,
     /// How long the TLS handshake took; `None` without TLS.
     pub tls: Option<Duration>,
@@ -40,19 +41,22 @@ pub struct ConnectReport {
 pub struct Attempt {
     /// The address that was tried.
     pub address: SocketAddr,
+    /// How long after the first attempt this one began.
+    pub after: Duration,
     /// How long it took to succeed, to fail or to be given up.
     pub elapsed: Duration,
-    /// Why it failed, or that the deadline came first; `None` if it succeeded.
+    /// Why it failed, or that it was given up because another was faster or the deadline had come;
+    /// `None` if it succeeded.
     pub error: Option<String>,
 }
 
 impl ConnectReport {
     /// The address of the TCP connection that was opened.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.attempts
-            .last()
-            .filter(|attempt| attempt.error.is_none())
-            .map(|last| last.address)
+        let mut attempts = self.attempts.iter();
+        attempts
+            .find(|attempt| attempt.error.is_none())
+            .map(|attempt| attempt.address)
     }
 }
 
@@ -69,6 +73,7 @@ impl fmt::Display for ConnectReport {
             address,
             elapsed,
             error,
+            ..
         } in &self.attempts
         {
             parts.push(match error {

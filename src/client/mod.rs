@@ -1,5 +1,6 @@
 //! What a user meets first: `connect`, its options, and clients that share them.
 
+mod dialling;
 mod options;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use self::options::{Options, shared_setters};
 use crate::config::Config;
 use crate::connect::tls::Connector;
-use crate::connect::{self, IntoUrl, Opened, Plan, Resolve, SystemResolver, Transport};
+use crate::connect::{self, IntoUrl, Means, Opened, Plan, Resolve, SystemResolver, Transport};
 use crate::error::Error;
 use crate::handshake::Offer;
 use crate::stream::{ControlFrame, Observer, WsStream};
@@ -104,7 +105,7 @@ impl Client {
         if let Some(connector) = self.0.tls.get() {
             return Ok(connector.clone());
         }
-        let connector = connect::tls::connector(self.0.options.tls.as_ref())?;
+        let connector = connect::tls::connector(self.0.options.dialling.tls.as_ref())?;
         // Of two that come here at once, both go on with the one that is kept.
         Ok(self.0.tls.get_or_init(|| connector).clone())
     }
@@ -178,8 +179,9 @@ impl Connect {
     /// TLS of one's own, a pipe in a test.
     ///
     /// Nothing is dialled and no TLS is done, also if the URL begins with `wss://`; the URL gives
-    /// the `Host` field and the resource. TLS settings or a resolver beside it are an error of kind
-    /// [`Config`](crate::ErrorKind::Config).
+    /// the `Host` field and the resource. TLS settings, a resolver or options of sockets beside
+    /// it are an error of kind [`Config`](crate::ErrorKind::Config); what a client has for its other
+    /// connections does not matter.
     ///
     /// ```no_run
     /// # #[cfg(unix)]
@@ -244,7 +246,7 @@ impl<D> Connect<D> {
             plan: Plan {
                 target,
                 offer,
-                limit: self.options.timeout,
+                limits: self.options.limits.clone(),
             },
             client: self.client,
             options: self.options,
@@ -277,16 +279,20 @@ impl IntoFuture for Connect {
                 ..
             } = self.prepare()?;
             // Settings of this connection alone are judged even where they are not needed.
-            let tls = match &options.tls {
+            let (own, shared) = (&options.dialling, &client.0.options.dialling);
+            let tls = match &own.tls {
                 Some(choice) => Some(connect::tls::connector(Some(choice))?),
                 None if plan.target.secure => Some(client.connector()?),
                 None => None,
             };
-            let tls = tls.as_ref().filter(|_| plan.target.secure);
-            let shared = client.0.options.resolver.as_deref();
-            let resolver = options.resolver.as_deref().or(shared);
-            let resolver = resolver.unwrap_or(&SystemResolver as &dyn Resolve);
-            let opened = connect::dial(&plan, resolver, tls).await?;
+            let resolver = own.resolver.as_deref().or(shared.resolver.as_deref());
+            let means = Means {
+                resolver: resolver.unwrap_or(&SystemResolver as &dyn Resolve),
+                fixed: &own.fixed_or(shared),
+                sockets: own.sockets.clone().or(&shared.sockets),
+                tls: tls.filter(|_| plan.target.secure),
+            };
+            let opened = connect::dial(&plan, &means).await?;
             Ok(open(opened, &options.config, observer))
         })
     }
@@ -302,15 +308,9 @@ where
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let prepared = self.prepare()?;
-            let options = &prepared.options;
-            for (is_set, name) in [
-                (options.tls.is_some(), "TLS settings"),
-                (options.resolver.is_some(), "a resolver"),
-            ] {
-                if is_set {
-                    let message = format!("{name} cannot be used with over: it does not dial");
-                    return Err(Error::config(message));
-                }
+            if let Some(name) = prepared.options.dialling.first_set() {
+                let message = format!("{name} cannot be used with over: it does not dial");
+                return Err(Error::config(message));
             }
             let opened = connect::over(&prepared.plan, prepared.way.0).await?;
             Ok(open(opened, &prepared.options.config, prepared.observer))

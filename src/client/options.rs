@@ -2,14 +2,12 @@
 //! [`Connect`](super::Connect) for one.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::dialling::Dialling;
 use crate::config::Config;
-use crate::connect::Resolve;
-use crate::connect::tls::TlsChoice;
+use crate::connect::Limits;
 use crate::error::Error;
 use crate::handshake::is_single;
 
@@ -17,10 +15,9 @@ use crate::handshake::is_single;
 pub(super) struct Options {
     pub(super) headers: HeaderMap,
     pub(super) subprotocols: Vec<String>,
-    pub(super) timeout: Duration,
+    pub(super) limits: Limits,
     pub(super) config: Config,
-    pub(super) tls: Option<TlsChoice>,
-    pub(super) resolver: Option<Arc<dyn Resolve>>,
+    pub(super) dialling: Dialling,
     /// What is wrong with the first setting that is wrong.
     complaint: Option<String>,
 }
@@ -31,8 +28,7 @@ impl Options {
     pub(super) fn for_one_connection(&self) -> Self {
         Self {
             headers: HeaderMap::new(),
-            tls: None,
-            resolver: None,
+            dialling: Dialling::default(),
             ..self.clone()
         }
     }
@@ -72,11 +68,8 @@ impl Options {
         if let Some(complaint) = &self.complaint {
             return Err(Error::config(complaint.clone()));
         }
-        if self.timeout.is_zero() {
-            return Err(Error::config(
-                "timeout is 0: nothing can be done in no time",
-            ));
-        }
+        self.limits.check()?;
+        self.dialling.check()?;
         self.config.check()
     }
 }
@@ -86,10 +79,9 @@ impl Default for Options {
         Self {
             headers: HeaderMap::new(),
             subprotocols: Vec::new(),
-            timeout: Duration::from_secs(10),
+            limits: Limits::default(),
             config: Config::default(),
-            tls: None,
-            resolver: None,
+            dialling: Dialling::default(),
             complaint: None,
         }
     }
@@ -104,10 +96,9 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("subprotocols", &self.subprotocols)
-            .field("timeout", &self.timeout)
+            .field("limits", &self.limits)
             .field("config", &self.config)
-            .field("tls", &self.tls)
-            .field("resolver", &self.resolver.is_some())
+            .field("dialling", &self.dialling)
             .field("complaint", &self.complaint)
             .finish()
     }
@@ -194,14 +185,34 @@ macro_rules! shared_setters {
         /// When it passes, the error is of kind [`Timeout`](crate::ErrorKind::Timeout), and its
         /// phase says what was under way. Less of it gives up on slow networks.
         pub fn timeout(mut self, limit: std::time::Duration) -> Self {
-            self.options.timeout = limit;
+            self.options.limits.set_whole(limit);
             self
         }
 
-        /// Asks this resolver for the addresses of host names. Default:
-        /// [`SystemResolver`](crate::SystemResolver).
-        pub fn resolver(mut self, resolver: impl crate::Resolve + 'static) -> Self {
-            self.options.resolver = Some(std::sync::Arc::new(resolver));
+        /// Limits one phase of connecting by itself, below the deadline over everything that
+        /// [`timeout`](Self::timeout) sets. Default: no phase has a limit of its own.
+        ///
+        /// The phases are [`Resolve`](crate::Phase::Resolve), [`Connect`](crate::Phase::Connect),
+        /// [`Proxy`](crate::Phase::Proxy), [`Tls`](crate::Phase::Tls) and
+        /// [`Upgrade`](crate::Phase::Upgrade); the limit of `Connect` is for all addresses together.
+        /// When it passes, the error is of kind [`Timeout`](crate::ErrorKind::Timeout) with that
+        /// phase. Setting a phase again replaces its limit.
+        ///
+        /// ```no_run
+        /// # async fn example() -> Result<(), longwire::Error> {
+        /// use std::time::Duration;
+        ///
+        /// use longwire::Phase;
+        ///
+        /// let ws = longwire::connect("wss://example.com/feed")
+        ///     .timeout(Duration::from_secs(20))
+        ///     .phase_timeout(Phase::Resolve, Duration::from_secs(2))
+        ///     .await?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn phase_timeout(mut self, phase: crate::Phase, limit: std::time::Duration) -> Self {
+            self.options.limits.set_phase(phase, limit);
             self
         }
 

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::connect::tests::{read_request, switching};
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Phase};
 
 /// The request that is sent, with its lines sorted out of the way of the order of fields.
 fn fields(connect: Connect) -> Vec<String> {
@@ -89,7 +89,7 @@ fn a_connections_fields_replace_those_of_its_client() {
         .connect("ws://a")
         .header("x-a", "1")
         .header("x-a", "2");
-    assert_eq!(connect.options.timeout, Duration::from_secs(3));
+    assert_eq!(connect.options.limits.whole(), Duration::from_secs(3));
     assert_eq!(connect.options.config.max_message_size, 1000);
     assert_eq!(connect.options.subprotocols, ["chat"]);
     assert_eq!(fields(connect), ["x-a: 1", "x-a: 2", "x-b: client"]);
@@ -134,6 +134,22 @@ fn a_bad_setting_is_reported_by_name_and_without_its_value() {
         (connect("ws://a").subprotocols(["a", "a"]), "subprotocols"),
         (connect("ws://a").timeout(Duration::ZERO), "timeout"),
         (connect("ws://a").fragment_size(0), "fragment_size"),
+        (
+            connect("ws://a").phase_timeout(Phase::Tls, Duration::ZERO),
+            "phase_timeout",
+        ),
+        (
+            connect("ws://a").phase_timeout(Phase::Open, Duration::MAX),
+            "phase_timeout",
+        ),
+        (
+            connect("ws://a").tcp_keepalive(Duration::ZERO),
+            "tcp_keepalive",
+        ),
+        (
+            connect("ws://a").tcp_user_timeout(Duration::ZERO),
+            "tcp_user_timeout",
+        ),
         (
             Client::builder().bearer("").build().connect("ws://a"),
             "bearer",
@@ -196,15 +212,19 @@ fn debug_shows_no_secrets() {
 
 #[tokio::test]
 async fn over_refuses_what_belongs_to_dialling() {
-    let pipe = || tokio::io::duplex(64).0;
     let resolver = |_, _| async { Ok(Vec::new()) };
-    let error = connect("ws://a")
-        .resolver(resolver)
-        .over(pipe())
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("resolver"), "{error}");
+    let a = || connect("ws://a");
+    for (connect, named) in [
+        (a().resolver(resolver), "resolver"),
+        (a().resolve("a", [([127, 0, 0, 1], 1)]), "resolve"),
+        (a().local_address([127, 0, 0, 1]), "local_address"),
+        (a().nodelay(true), "nodelay"),
+        (a().tcp_keepalive(Duration::from_secs(1)), "tcp_keepalive"),
+    ] {
+        let error = connect.over(tokio::io::duplex(64).0).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains(named), "{error}");
+    }
 
     // What a client has for its other connections does not matter.
     let client = Client::builder()

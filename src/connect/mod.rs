@@ -2,6 +2,8 @@
 
 mod dns;
 mod percent;
+mod progress;
+mod socket;
 mod target;
 mod tcp;
 #[cfg(test)]
@@ -12,32 +14,47 @@ pub(crate) mod tls;
 #[path = "no_tls.rs"]
 pub(crate) mod tls;
 mod transport;
+#[cfg(unix)]
+mod unix;
+#[cfg(not(unix))]
+#[path = "no_unix.rs"]
+mod unix;
+mod upgrade;
 mod url;
 
-use std::io;
-use std::time::Duration;
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-use http::Response;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout};
+use crate::error::{Error, Phase};
+use crate::handshake::{Answer, Handshake, Offer};
 
-use crate::error::{Error, ErrorKind, Phase};
-use crate::handshake::{Answer, BodyReader, Handshake, Key, Offer, ResponseReader};
-use crate::report::ConnectReport;
-
+pub(crate) use self::dns::Fixed;
 pub use self::dns::{Resolve, Resolving, SystemResolver};
+pub(crate) use self::progress::Limits;
+use self::progress::{Progress, Stop};
+pub(crate) use self::socket::SocketOptions;
+use self::target::Host;
 pub(crate) use self::target::Target;
 pub use self::transport::Transport;
+use self::upgrade::{Upgraded, read_body, upgrade};
 pub use self::url::IntoUrl;
 
 /// What is to be connected to, and how long it may take.
 pub(crate) struct Plan {
     pub(crate) target: Target,
     pub(crate) offer: Offer,
-    /// The one deadline over everything.
-    pub(crate) limit: Duration,
+    pub(crate) limits: Limits,
+}
+
+/// What dialling uses on its way.
+pub(crate) struct Means<'a> {
+    pub(crate) resolver: &'a dyn Resolve,
+    /// Answers that the resolver is not asked for.
+    pub(crate) fixed: &'a [Fixed],
+    pub(crate) sockets: SocketOptions,
+    /// There if the URL wants it.
+    pub(crate) tls: Option<tls::Connector>,
 }
 
 /// An open connection, ready for frames.
@@ -48,25 +65,12 @@ pub(crate) struct Opened<S> {
     pub(crate) handshake: Handshake,
 }
 
-/// Opens a connection of our own: address, TCP, TLS if there is a connector, opening handshake.
-pub(crate) async fn dial(
-    plan: &Plan,
-    resolver: &dyn Resolve,
-    tls: Option<&tls::Connector>,
-) -> Result<Opened<Transport>, Error> {
+/// Opens a connection of our own.
+pub(crate) async fn dial(plan: &Plan, means: &Means<'_>) -> Result<Opened<Transport>, Error> {
     let began = Instant::now();
     let mut progress = Progress::new();
-    let work = async {
-        let addresses = dns::addresses(&plan.target, resolver, &mut progress).await?;
-        let left = plan.limit.saturating_sub(began.elapsed());
-        let tcp = tcp::connect(&addresses, left, &mut progress).await?;
-        let transport = match tls {
-            Some(tls) => Transport::tls(tls.handshake(tcp, &plan.target, &mut progress).await?),
-            None => Transport::plain(tcp),
-        };
-        upgrade(transport, &plan.offer, &mut progress).await
-    };
-    let outcome = timeout(plan.limit, work).await;
+    let work = reach(plan, means, began, &mut progress);
+    let outcome = plan.limits.within_whole(work).await;
     conclude(plan, began, progress, outcome).await
 }
 
@@ -77,130 +81,50 @@ where
 {
     let began = Instant::now();
     let mut progress = Progress::new();
-    let work = upgrade(stream, &plan.offer, &mut progress);
-    let outcome = timeout(plan.limit, work).await;
+    let work = plan
+        .limits
+        .within(Phase::Upgrade, upgrade(stream, &plan.offer, &mut progress));
+    let outcome = plan.limits.within_whole(work).await;
     conclude(plan, began, progress, outcome).await
 }
 
-/// How far connecting has come. It lives outside of the work, so that it is still there when the
-/// deadline has ended the work.
-struct Progress {
-    phase: Phase,
-    /// When the phase began.
-    since: Instant,
-    /// How many bytes of the response have come.
-    received: usize,
-    report: ConnectReport,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self {
-            phase: Phase::Resolve,
-            since: Instant::now(),
-            received: 0,
-            report: ConnectReport::default(),
-        }
-    }
-
-    fn enter(&mut self, phase: Phase) {
-        self.phase = phase;
-        self.since = Instant::now();
-    }
-
-    fn deadline_passed(&mut self, limit: Duration) -> Error {
-        let detail = match self.phase {
-            Phase::Resolve => "while the host name was being resolved".to_owned(),
-            Phase::Connect => {
-                tcp::abandon(&mut self.report.attempts, self.since.elapsed());
-                let attempts = tcp::describe(&self.report.attempts);
-                format!("while TCP was being opened: {attempts}")
-            }
-            Phase::Upgrade if self.received == 0 => {
-                "in the opening handshake: the server has sent nothing".to_owned()
-            }
-            Phase::Upgrade => format!(
-                "in the opening handshake: the server's response is not complete after {} bytes",
-                self.received
-            ),
-            phase => format!("in {phase}: the server does not answer"),
-        };
-        let message = format!("the connect deadline of {limit:?} passed {detail}");
-        Error::new(ErrorKind::Timeout, self.phase, message)
-    }
-}
-
-/// The server's answer, and the stream behind it.
-struct Upgraded<S> {
-    stream: S,
-    answer: Answer,
-    /// What came behind the head of the answer.
-    rest: BytesMut,
-}
-
-/// The opening handshake on a byte stream (RFC 6455 §4.1), up to the head of the answer.
-async fn upgrade<S>(
-    mut stream: S,
-    offer: &Offer,
+/// The whole way from a URL to the server's answer.
+async fn reach(
+    plan: &Plan,
+    means: &Means<'_>,
+    began: Instant,
     progress: &mut Progress,
-) -> Result<Upgraded<S>, Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    progress.enter(Phase::Upgrade);
-    let began = Instant::now();
-    let key = Key::generate();
-    // A server may refuse and close before it has read all of the request: its answer counts.
-    let mut unsent = send(&mut stream, &offer.request(&key)).await.err();
-
-    let mut response = ResponseReader::new(offer, &key);
-    let mut buffer = BytesMut::new();
-    let answer = loop {
-        buffer.reserve(READ_SIZE);
-        match stream.read_buf(&mut buffer).await {
-            Ok(length @ 1..) => progress.received += length,
-            ended => {
-                let error = unsent.take().or_else(|| ended.err());
-                let error = error.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
-                return Err(lost(error, progress));
-            }
+) -> Result<Upgraded<Transport>, Stop> {
+    let (target, limits) = (&plan.target, &plan.limits);
+    let mut stream = match &target.host {
+        Host::Unix(path) => {
+            let connecting = unix::connect(path.as_ref(), progress);
+            limits.within(Phase::Connect, connecting).await?.into()
         }
-        if let Some(answer) = response.read(&mut buffer)? {
-            break answer;
-        }
+        host => open_tcp(host, target.port, limits, means, began, progress).await?,
     };
-    progress.report.upgrade = Some(began.elapsed());
-    Ok(Upgraded {
-        stream,
-        answer,
-        rest: buffer,
-    })
-}
-
-async fn send<S: AsyncWrite + Unpin>(stream: &mut S, request: &[u8]) -> io::Result<()> {
-    stream.write_all(request).await?;
-    stream.flush().await
-}
-
-/// A stream that failed or ended before the server's answer was whole.
-fn lost(error: io::Error, progress: &Progress) -> Error {
-    // A TLS server that wants a client certificate says so only now (RFC 8446 §4.4.2.4).
-    if let Some(why) = tls::explain(&error) {
-        return Error::new(ErrorKind::Tls, progress.phase, why).with_source(error);
+    if let Some(tls) = &means.tls {
+        let handshake = tls.handshake(stream, &target.host, progress);
+        stream = limits.within(Phase::Tls, handshake).await?;
     }
-    let ended = error.kind() == io::ErrorKind::UnexpectedEof;
-    let message = match (progress.received, ended) {
-        (0, true) => "the server closed the connection without an answer".to_owned(),
-        (0, false) => format!("the connection was lost before the server answered: {error}"),
-        (count, true) => {
-            format!("the server closed the connection after {count} bytes of its response")
-        }
-        (count, false) => {
-            format!("the connection was lost after {count} bytes of the response: {error}")
-        }
-    };
-    let message = format!("the opening handshake failed: {message}");
-    Error::new(ErrorKind::Io, progress.phase, message).with_source(error)
+    let upgrade = upgrade(stream, &plan.offer, progress);
+    limits.within(Phase::Upgrade, upgrade).await
+}
+
+/// From a host and a port, the server's or a proxy's, to a TCP connection.
+async fn open_tcp(
+    host: &Host,
+    port: u16,
+    limits: &Limits,
+    means: &Means<'_>,
+    began: Instant,
+    progress: &mut Progress,
+) -> Result<Transport, Stop> {
+    let resolving = dns::addresses(host, port, means.resolver, means.fixed, progress);
+    let addresses = limits.within(Phase::Resolve, resolving).await?;
+    let left = limits.left(Phase::Connect, began);
+    let connecting = tcp::connect(&addresses, &means.sockets, left, progress);
+    Ok(limits.within(Phase::Connect, connecting).await?.into())
 }
 
 /// Turns whatever came of the work into a connection, or an error that carries the report.
@@ -208,7 +132,7 @@ async fn conclude<S>(
     plan: &Plan,
     began: Instant,
     mut progress: Progress,
-    outcome: Result<Result<Upgraded<S>, Error>, Elapsed>,
+    outcome: Result<Upgraded<S>, Stop>,
 ) -> Result<Opened<S>, Error>
 where
     S: AsyncRead + Unpin,
@@ -216,7 +140,7 @@ where
     progress.report.addresses.shrink_to_fit();
     progress.report.attempts.shrink_to_fit();
     let error = match outcome {
-        Ok(Ok(upgraded)) => match upgraded.answer {
+        Ok(upgraded) => match upgraded.answer {
             Answer::Accepted(head) => {
                 return Ok(Opened {
                     stream: upgraded.stream,
@@ -227,42 +151,13 @@ where
             }
             Answer::Refused(head) => {
                 // Outside of the deadline's own timer, so that it cannot hide the refusal.
-                let left = plan.limit.saturating_sub(began.elapsed());
-                let limit = left.min(BODY_TIMEOUT);
-                let body = read_body(upgraded.stream, &head, upgraded.rest, limit).await;
+                let left = plan.limits.whole().saturating_sub(began.elapsed());
+                let body = read_body(upgraded.stream, &head, upgraded.rest, left).await;
                 Error::refused(head.map(|()| body))
             }
         },
-        Ok(Err(error)) => error,
-        Err(_) => progress.deadline_passed(plan.limit),
+        Err(Stop::Failed(error)) => error,
+        Err(Stop::Late(limit)) => progress.late(limit),
     };
     Err(error.context(&plan.target).with_report(progress.report))
 }
-
-/// The body of a refusal, or as much of it as comes in time.
-async fn read_body<S: AsyncRead + Unpin>(
-    mut stream: S,
-    head: &Response<()>,
-    mut buffer: BytesMut,
-    limit: Duration,
-) -> Bytes {
-    let mut body = BodyReader::new(head);
-    let read = async {
-        while !body.read(&buffer) {
-            buffer.clear();
-            buffer.reserve(READ_SIZE);
-            if !matches!(stream.read_buf(&mut buffer).await, Ok(1..)) {
-                break;
-            }
-        }
-    };
-    // What has come when the time is up is what there is.
-    let _ = timeout(limit, read).await;
-    body.into_body().into()
-}
-
-/// How long the body of a refusal may take to arrive, while the connect deadline allows.
-const BODY_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Larger than nearly every response, and small enough to be dropped without regret.
-const READ_SIZE: usize = 4 << 10;

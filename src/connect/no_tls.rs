@@ -2,14 +2,15 @@
 //! dialled, and the types that stand for TLS have no values.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, IoSlice};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-use super::{Progress, Target};
+use super::target::Host;
+use super::{Progress, Transport};
 use crate::error::Error;
 
 /// There is nothing to choose.
@@ -20,7 +21,7 @@ pub(crate) enum TlsChoice {}
 pub(crate) struct Connector(Infallible);
 
 #[derive(Debug)]
-pub(crate) struct TlsStream(Infallible);
+pub(super) struct TlsStream<S>(Infallible, PhantomData<S>);
 
 pub(crate) fn connector(_: Option<&TlsChoice>) -> Result<Connector, Error> {
     Err(Error::config(
@@ -33,10 +34,10 @@ impl Connector {
     #[expect(clippy::unused_async, reason = "the face of the real one")]
     pub(super) async fn handshake(
         &self,
-        _: TcpStream,
-        _: &Target,
+        _: Transport,
+        _: &Host,
         _: &mut Progress,
-    ) -> Result<TlsStream, Error> {
+    ) -> Result<Transport, Error> {
         match self.0 {}
     }
 }
@@ -46,11 +47,11 @@ pub(super) fn explain(_: &io::Error) -> Option<String> {
     None
 }
 
-pub(super) fn tcp(stream: &TlsStream) -> &TcpStream {
+pub(super) fn inside<S>(stream: &TlsStream<S>) -> &S {
     match stream.0 {}
 }
 
-impl AsyncRead for TlsStream {
+impl<S: Unpin> AsyncRead for TlsStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
@@ -60,8 +61,16 @@ impl AsyncRead for TlsStream {
     }
 }
 
-impl AsyncWrite for TlsStream {
+impl<S: Unpin> AsyncWrite for TlsStream<S> {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        match self.0 {}
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         match self.0 {}
     }
 

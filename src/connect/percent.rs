@@ -25,7 +25,7 @@ pub(super) fn encode_resource(resource: &str) -> Result<String, Complaint> {
     Ok(encoded)
 }
 
-/// The text that a part of the user information stands for.
+/// The text that a percent-encoded part of a URL stands for.
 pub(super) fn decode(text: &str) -> Result<String, Complaint> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -38,7 +38,7 @@ pub(super) fn decode(text: &str) -> Result<String, Complaint> {
             rest = behind;
         }
     }
-    String::from_utf8(decoded).map_err(|_| "its user name or password is not UTF-8")
+    String::from_utf8(decoded).map_err(|_| "a percent-encoded part of it is not UTF-8")
 }
 
 /// The byte that the escape at the beginning of `text` stands for.

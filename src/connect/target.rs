@@ -31,6 +31,8 @@ pub(crate) enum Host {
     /// ASCII, in lower case.
     Name(String),
     Ip(IpAddr),
+    /// The absolute path of a Unix socket on this machine.
+    Unix(String),
 }
 
 impl Target {
@@ -48,7 +50,10 @@ impl Target {
 
     /// The value of `Host`: with the port if it is not the default one (RFC 6455 §4.1, item 4).
     pub(crate) fn host_field(&self) -> String {
-        if self.port == default_port(self.secure) {
+        if let Host::Unix(_) = self.host {
+            // The socket's path says nothing to a server; this is what others send too.
+            "localhost".to_owned()
+        } else if self.port == default_port(self.secure) {
             self.host.to_string()
         } else {
             format!("{}:{}", self.host, self.port)
@@ -60,6 +65,9 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
         let path = self.resource.split('?').next().unwrap_or_default();
+        if let Host::Unix(socket) = &self.host {
+            return write!(f, "{scheme}+unix://{socket}:{path}");
+        }
         write!(f, "{scheme}://{}:{}{path}", self.host, self.port)
     }
 }
@@ -73,7 +81,7 @@ impl fmt::Debug for Target {
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name) => f.write_str(name),
+            Self::Name(name) | Self::Unix(name) => f.write_str(name),
             Self::Ip(IpAddr::V4(address)) => write!(f, "{address}"),
             Self::Ip(IpAddr::V6(address)) => write!(f, "[{address}]"),
         }
@@ -93,7 +101,12 @@ fn read(url: &str) -> Result<Target, Complaint> {
     if url.contains('#') {
         return Err("it has a fragment (#), which RFC 6455 §3 forbids; percent-encode a # as %23");
     }
-    let (secure, rest) = scheme(url)?;
+    let (scheme, rest) = scheme(url)?;
+    let secure = match scheme {
+        Scheme::Ws => false,
+        Scheme::Wss => true,
+        Scheme::WsUnix => return read_unix(rest),
+    };
     let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (userinfo, host_and_port) = match authority.rsplit_once('@') {
         Some((userinfo, host_and_port)) => (Some(userinfo), host_and_port),
@@ -109,17 +122,49 @@ fn read(url: &str) -> Result<Target, Complaint> {
     })
 }
 
-fn scheme(url: &str) -> Result<(bool, &str), Complaint> {
+enum Scheme {
+    Ws,
+    Wss,
+    WsUnix,
+}
+
+fn scheme(url: &str) -> Result<(Scheme, &str), Complaint> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err("it does not begin with ws:// or wss://");
     };
     match scheme.to_ascii_lowercase().as_str() {
-        "ws" => Ok((false, rest)),
-        "wss" => Ok((true, rest)),
+        "ws" => Ok((Scheme::Ws, rest)),
+        "wss" => Ok((Scheme::Wss, rest)),
+        "ws+unix" => Ok((Scheme::WsUnix, rest)),
         "http" => Err("its scheme is http; write ws:// instead"),
         "https" => Err("its scheme is https; write wss:// instead"),
         _ => Err("its scheme is neither ws nor wss"),
     }
+}
+
+/// `/path/to.sock:/resource`: what stands behind `ws+unix://`.
+fn read_unix(rest: &str) -> Result<Target, Complaint> {
+    if !cfg!(unix) {
+        return Err("its scheme is ws+unix, and this operating system has no Unix sockets");
+    }
+    if !rest.starts_with('/') {
+        return Err("its socket has no absolute path; write ws+unix:///path/to.sock:/resource");
+    }
+    let (socket, resource) = rest.split_once(':').unwrap_or((rest, ""));
+    if socket.contains('?') {
+        return Err("a colon is missing between the path of its socket and the resource");
+    }
+    let socket = percent::decode(socket)?;
+    if socket.contains(char::is_control) {
+        return Err("the path of its socket contains a control character");
+    }
+    Ok(Target {
+        secure: false,
+        host: Host::Unix(socket),
+        port: 0,
+        resource: percent::encode_resource(resource)?,
+        authorization: None,
+    })
 }
 
 /// Splits what is in front of the port from the port, which may be empty or missing.
@@ -285,6 +330,38 @@ mod tests {
             assert_eq!(target.port, port, "{url}");
             assert_eq!(target.host_field(), host_field, "{url}");
             assert_eq!(target.resource, resource, "{url}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_unix_socket_has_a_path_and_a_resource() {
+        for (url, socket, resource) in [
+            ("ws+unix:///run/a.sock", "/run/a.sock", "/"),
+            (
+                "WS+UNIX:///run/a.sock:/feed?x=1:2",
+                "/run/a.sock",
+                "/feed?x=1:2",
+            ),
+            ("ws+unix:///a%3Ab%20c.sock:?x", "/a:b c.sock", "/?x"),
+        ] {
+            let target = parse(url);
+            assert_eq!(target.host, Host::Unix(socket.to_owned()), "{url}");
+            assert_eq!(target.resource, resource, "{url}");
+            assert_eq!(target.host_field(), "localhost");
+            let path = resource.split('?').next().unwrap();
+            assert_eq!(target.to_string(), format!("ws+unix://{socket}:{path}"));
+        }
+        for (url, reason) in [
+            ("ws+unix://run/a.sock", "no absolute path"),
+            ("ws+unix://", "no absolute path"),
+            ("ws+unix:///a.sock?x=1", "colon is missing"),
+            ("ws+unix:///a%00b", "control"),
+            ("ws+unix:///a%", "%25"),
+            ("ws+unix:///a:/b#c", "fragment"),
+        ] {
+            let error = Target::parse(url).unwrap_err();
+            assert!(error.to_string().contains(reason), "{url}: {error}");
         }
     }
 

@@ -10,42 +10,51 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::tls::{self, TlsStream};
+use super::unix::UnixStream;
 
-/// The byte stream under a connection that [`connect`](crate::connect()) has dialled: TCP, or TLS
-/// over TCP.
+/// The byte stream under a connection that [`connect`](crate::connect()) has dialled: TCP, a Unix
+/// socket, or TLS over either.
 pub struct Transport(Layers);
 
 enum Layers {
-    Plain(TcpStream),
-    /// Boxed because it is large, and most of it is not touched while nothing happens.
-    Tls(Box<TlsStream>),
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    /// TLS over any of these, TLS to a proxy included. Boxed because it is large, and most of it is
+    /// not touched while nothing happens.
+    Tls(Box<TlsStream<Transport>>),
+}
+
+/// Does the same with the stream of whichever layer is on top.
+macro_rules! on_top {
+    ($transport:expr, $stream:ident => $action:expr) => {
+        match &mut $transport.0 {
+            Layers::Tcp($stream) => $action,
+            Layers::Unix($stream) => $action,
+            Layers::Tls(boxed) => {
+                let $stream = &mut **boxed;
+                $action
+            }
+        }
+    };
 }
 
 impl Transport {
-    pub(super) fn plain(stream: TcpStream) -> Self {
-        Self(Layers::Plain(stream))
-    }
-
-    pub(super) fn tls(stream: TlsStream) -> Self {
-        Self(Layers::Tls(Box::new(stream)))
-    }
-
     /// The address of the other end of the TCP connection.
     ///
     /// # Errors
     ///
-    /// If the operating system does not know it any more.
+    /// If the operating system does not know it any more, or the connection is no TCP connection.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp().peer_addr()
+        self.tcp()?.peer_addr()
     }
 
     /// The address of this end of the TCP connection.
     ///
     /// # Errors
     ///
-    /// If the operating system does not know it any more.
+    /// If the operating system does not know it any more, or the connection is no TCP connection.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp().local_addr()
+        self.tcp()?.local_addr()
     }
 
     /// Whether TLS protects the stream.
@@ -53,11 +62,33 @@ impl Transport {
         matches!(self.0, Layers::Tls(_))
     }
 
-    fn tcp(&self) -> &TcpStream {
+    fn tcp(&self) -> io::Result<&TcpStream> {
         match &self.0 {
-            Layers::Plain(stream) => stream,
-            Layers::Tls(stream) => tls::tcp(stream),
+            Layers::Tcp(stream) => Ok(stream),
+            Layers::Unix(_) => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "a Unix socket has no such address",
+            )),
+            Layers::Tls(stream) => tls::inside(stream).tcp(),
         }
+    }
+}
+
+impl From<TcpStream> for Transport {
+    fn from(stream: TcpStream) -> Self {
+        Self(Layers::Tcp(stream))
+    }
+}
+
+impl From<UnixStream> for Transport {
+    fn from(stream: UnixStream) -> Self {
+        Self(Layers::Unix(stream))
+    }
+}
+
+impl From<TlsStream<Self>> for Transport {
+    fn from(stream: TlsStream<Self>) -> Self {
+        Self(Layers::Tls(Box::new(stream)))
     }
 }
 
@@ -67,10 +98,7 @@ impl AsyncRead for Transport {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.0 {
-            Layers::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Layers::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
-        }
+        on_top!(self, stream => Pin::new(stream).poll_read(cx, buf))
     }
 }
 
@@ -80,10 +108,7 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.0 {
-            Layers::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Layers::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, buf),
-        }
+        on_top!(self, stream => Pin::new(stream).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -91,37 +116,30 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.0 {
-            Layers::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Layers::Tls(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, bufs),
-        }
+        on_top!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }
 
+    /// Every layer gathers: sockets by `writev`, TLS into its own records.
     fn is_write_vectored(&self) -> bool {
-        match &self.0 {
-            Layers::Plain(stream) => stream.is_write_vectored(),
-            Layers::Tls(stream) => stream.is_write_vectored(),
-        }
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.0 {
-            Layers::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Layers::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
-        }
+        on_top!(self, stream => Pin::new(stream).poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.0 {
-            Layers::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Layers::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
-        }
+        on_top!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
 }
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let layers = if self.is_tls() { "TLS" } else { "TCP" };
+        let layers = match &self.0 {
+            Layers::Tcp(_) => "TCP",
+            Layers::Unix(_) => "Unix socket",
+            Layers::Tls(_) => "TLS",
+        };
         f.debug_struct("Transport")
             .field("layers", &layers)
             .field("peer", &self.peer_addr().ok())

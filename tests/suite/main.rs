@@ -25,11 +25,13 @@ mod heads;
 mod limits;
 mod negotiation;
 mod properties;
+mod race;
 mod refusal;
 mod request;
 mod rows;
 mod settings;
 mod sink;
+mod sockets;
 #[cfg(feature = "__tls")]
 mod tls;
 mod utf8;

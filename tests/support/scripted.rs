@@ -169,6 +169,47 @@ pub(crate) fn dead_end() -> (TcpSocket, SocketAddr) {
     (socket, address)
 }
 
+/// A port where nobody answers, at every address of the loopback (127.0.0.0/8): a SYN gets neither
+/// an answer nor a refusal, because the queue of those who wait to be accepted is full.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub(crate) struct BlackHole {
+    pub(crate) port: u16,
+    _listener: TcpListener,
+    _queued: Vec<TcpStream>,
+}
+
+#[cfg(target_os = "linux")]
+impl BlackHole {
+    pub(crate) async fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("0.0.0.0:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(0).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut queued = Vec::new();
+        loop {
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            // A connection of the loopback is made at once, or not at all.
+            let short = std::time::Duration::from_millis(200);
+            match tokio::time::timeout(short, TcpStream::connect(address)).await {
+                Ok(connected) => queued.push(connected.unwrap()),
+                Err(_) => break,
+            }
+            assert!(queued.len() < 10, "the queue does not fill");
+        }
+        Self {
+            port,
+            _listener: listener,
+            _queued: queued,
+        }
+    }
+
+    /// The address of the loopback that ends with this number.
+    pub(crate) fn address(&self, number: u8) -> SocketAddr {
+        ([127, 0, 0, number], self.port).into()
+    }
+}
+
 /// Waits for a task, and passes its panic on.
 pub(crate) async fn join<T>(task: JoinHandle<T>) -> T {
     match task.await {

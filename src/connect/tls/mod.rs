@@ -11,14 +11,12 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
-use tokio::time::Instant;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::{TlsConnector, client};
 
 use super::target::Host;
-use super::{Progress, Target};
+use super::{Progress, Transport};
 use crate::error::{Error, ErrorKind, Phase};
 
 pub(super) use self::explain::explain;
@@ -53,9 +51,10 @@ impl fmt::Debug for TlsChoice {
     }
 }
 
-pub(super) type TlsStream = client::TlsStream<TcpStream>;
+pub(super) use client::TlsStream;
 
-pub(super) fn tcp(stream: &TlsStream) -> &TcpStream {
+/// What TLS is spoken over.
+pub(super) fn inside<S>(stream: &TlsStream<S>) -> &S {
     stream.get_ref().0
 }
 
@@ -74,18 +73,18 @@ pub(crate) fn connector(choice: Option<&TlsChoice>) -> Result<Connector, Error> 
 }
 
 impl Connector {
+    /// TLS over `stream`, with a server whose certificate is for `host`.
     pub(super) async fn handshake(
         &self,
-        tcp: TcpStream,
-        target: &Target,
+        stream: Transport,
+        host: &Host,
         progress: &mut Progress,
-    ) -> Result<TlsStream, Error> {
+    ) -> Result<Transport, Error> {
         progress.enter(Phase::Tls);
-        let name = server_name(&target.host)?;
-        let began = Instant::now();
-        let stream = self.0.connect(name, tcp).await.map_err(failure)?;
-        progress.report.tls = Some(began.elapsed());
-        Ok(stream)
+        let name = server_name(host)?;
+        let stream = self.0.connect(name, stream).await.map_err(failure)?;
+        progress.report.tls = Some(progress.since.elapsed());
+        Ok(stream.into())
     }
 }
 
@@ -93,7 +92,7 @@ impl Connector {
 fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
     match host {
         Host::Ip(address) => Ok(ServerName::IpAddress((*address).into())),
-        Host::Name(name) => {
+        Host::Name(name) | Host::Unix(name) => {
             let name = name.strip_suffix('.').unwrap_or(name);
             ServerName::try_from(name.to_owned()).map_err(|error| {
                 let message = format!("{name} cannot be the name of a TLS server: {error}");

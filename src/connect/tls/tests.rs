@@ -8,7 +8,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -17,8 +17,8 @@ use tokio_rustls::rustls::{HandshakeKind, RootCertStore, ServerConfig, version};
 
 use super::provider::provider;
 use super::*;
-use crate::connect::tests::{plan, read_request, switching};
-use crate::connect::{Opened, Transport, dial};
+use crate::connect::tests::{dial_with, limits, plan, read_request, switching};
+use crate::connect::{Opened, Transport};
 
 /// An authority that nobody trusts unless told to.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -112,7 +112,7 @@ async fn dial_as(
     tls: &Connector,
 ) -> Result<Opened<Transport>, Error> {
     let plan = plan(&format!("wss://{host}:{}/feed", address.port()));
-    dial(
+    dial_with(
         &plan,
         &move |_, _| async move { Ok(vec![address]) },
         Some(tls),
@@ -332,7 +332,7 @@ async fn tls_on_the_plain_port_says_so() {
     let address = serve(Authority::new("ours").localhost().server_config(None)).await;
     let plan = plan(&format!("ws://{address}/"));
     let never = |_, _| async { unreachable!("an address is not resolved") };
-    let error = dial(&plan, &never, None).await.err().unwrap();
+    let error = dial_with(&plan, &never, None).await.err().unwrap();
     assert_eq!(
         (error.kind(), error.phase()),
         (ErrorKind::Handshake, Phase::Upgrade)
@@ -374,10 +374,10 @@ async fn the_deadline_in_the_handshake_says_so() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut plan = plan(&format!("wss://{address}/"));
-    plan.limit = Duration::from_millis(100);
+    plan.limits = limits(Duration::from_millis(100));
     let never = |_, _| async { unreachable!("an address is not resolved") };
     let tls = connector(None).unwrap();
-    let error = dial(&plan, &never, Some(&tls)).await.err().unwrap();
+    let error = dial_with(&plan, &never, Some(&tls)).await.err().unwrap();
     assert_eq!(
         (error.kind(), error.phase()),
         (ErrorKind::Timeout, Phase::Tls)
@@ -405,11 +405,8 @@ async fn sessions_are_resumed_through_one_connector() {
     let mut kinds = Vec::new();
     for _ in 0..2 {
         let tcp = TcpStream::connect(address).await.unwrap();
-        let target = plan("wss://localhost").target;
-        let mut stream = tls
-            .handshake(tcp, &target, &mut Progress::new())
-            .await
-            .unwrap();
+        let name = server_name(&plan("wss://localhost").target.host).unwrap();
+        let mut stream = tls.0.connect(name, tcp).await.unwrap();
         kinds.push(stream.get_ref().1.handshake_kind());
         stream
             .write_all(b"GET / HTTP/1.1\r\nSec-WebSocket-Key: x\r\n\r\n")

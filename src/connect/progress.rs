@@ -1,0 +1,176 @@
+//! How far connecting has come, and the deadlines over it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::tcp;
+use crate::error::{Error, ErrorKind, Phase};
+use crate::report::ConnectReport;
+
+/// How far connecting has come. It lives outside of the work, so that it is still there when a
+/// deadline has ended the work.
+pub(super) struct Progress {
+    pub(super) phase: Phase,
+    /// When the phase began.
+    pub(super) since: Instant,
+    /// How many bytes of the response have come.
+    pub(super) received: usize,
+    pub(super) report: ConnectReport,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self {
+            phase: Phase::Resolve,
+            since: Instant::now(),
+            received: 0,
+            report: ConnectReport::default(),
+        }
+    }
+
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.since = Instant::now();
+    }
+
+    /// The error for the deadline that has ended the work.
+    pub(super) fn late(&self, limit: Limit) -> Error {
+        let detail = match self.phase {
+            Phase::Resolve => "the resolver has not answered".to_owned(),
+            Phase::Connect => tcp::describe(&self.report.attempts),
+            Phase::Upgrade if self.received == 0 => "the server has sent nothing".to_owned(),
+            Phase::Upgrade => format!(
+                "the server's response is not complete after {} bytes",
+                self.received
+            ),
+            Phase::Proxy => "the proxy does not answer".to_owned(),
+            _ => "the server does not answer".to_owned(),
+        };
+        let phase = self.phase;
+        let message = match limit {
+            Limit::Whole(limit) => format!(
+                "the connect deadline of {limit:?} passed in {phase}, {:.1?} after that had begun: \
+                 {detail}",
+                self.since.elapsed()
+            ),
+            Limit::Phase(limit) => {
+                format!("the limit of {limit:?} for {phase} passed: {detail}")
+            }
+        };
+        Error::new(ErrorKind::Timeout, phase, message)
+    }
+}
+
+/// How long connecting may take: all of it, and each phase by itself where that is limited.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    whole: Duration,
+    phases: Vec<(Phase, Duration)>,
+}
+
+impl Limits {
+    pub(crate) fn whole(&self) -> Duration {
+        self.whole
+    }
+
+    pub(crate) fn set_whole(&mut self, limit: Duration) {
+        self.whole = limit;
+    }
+
+    pub(crate) fn set_phase(&mut self, phase: Phase, limit: Duration) {
+        self.phases.retain(|(other, _)| *other != phase);
+        self.phases.push((phase, limit));
+    }
+
+    fn of(&self, phase: Phase) -> Option<Duration> {
+        let mut phases = self.phases.iter();
+        phases
+            .find(|(other, _)| *other == phase)
+            .map(|(_, limit)| *limit)
+    }
+
+    /// What is left of a phase that begins now, if connecting began at `began`.
+    pub(super) fn left(&self, phase: Phase, began: Instant) -> Duration {
+        let left = self.whole.saturating_sub(began.elapsed());
+        self.of(phase).map_or(left, |limit| limit.min(left))
+    }
+
+    /// Ends the work of a phase at the limit of that phase, if it has one.
+    pub(super) async fn within<T>(
+        &self,
+        phase: Phase,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Stop> {
+        let Some(limit) = self.of(phase) else {
+            return Ok(work.await?);
+        };
+        match timeout(limit, work).await {
+            Ok(done) => Ok(done?),
+            Err(_) => Err(Stop::Late(Limit::Phase(limit))),
+        }
+    }
+
+    /// Ends all of the work at the deadline over everything.
+    pub(super) async fn within_whole<T>(
+        &self,
+        work: impl Future<Output = Result<T, Stop>>,
+    ) -> Result<T, Stop> {
+        match timeout(self.whole, work).await {
+            Ok(done) => done,
+            Err(_) => Err(Stop::Late(Limit::Whole(self.whole))),
+        }
+    }
+
+    /// The first limit that makes no sense, by the name of its setter.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.whole.is_zero() {
+            return Err(Error::config(
+                "timeout is 0: nothing can be done in no time",
+            ));
+        }
+        for (phase, limit) in &self.phases {
+            if matches!(phase, Phase::Open | Phase::Closing) {
+                let message = format!(
+                    "phase_timeout: {phase:?} is not a phase of connecting; see close_timeout"
+                );
+                return Err(Error::config(message));
+            }
+            if limit.is_zero() {
+                let message =
+                    format!("phase_timeout of {phase:?} is 0: nothing can be done in no time");
+                return Err(Error::config(message));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            whole: Duration::from_secs(10),
+            phases: Vec::new(),
+        }
+    }
+}
+
+/// Which limit has passed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Limit {
+    Whole(Duration),
+    Phase(Duration),
+}
+
+/// Why the work ended without a connection.
+pub(super) enum Stop {
+    Failed(Error),
+    Late(Limit),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}

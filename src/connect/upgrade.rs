@@ -1,0 +1,113 @@
+//! The opening handshake on a byte stream.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::Response;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use super::{Progress, tls};
+use crate::error::{Error, ErrorKind, Phase};
+use crate::handshake::{Answer, BodyReader, Key, Offer, ResponseReader};
+
+/// The server's answer, and the stream behind it.
+pub(super) struct Upgraded<S> {
+    pub(super) stream: S,
+    pub(super) answer: Answer,
+    /// What came behind the head of the answer.
+    pub(super) rest: BytesMut,
+}
+
+/// The opening handshake on a byte stream (RFC 6455 §4.1), up to the head of the answer.
+pub(super) async fn upgrade<S>(
+    mut stream: S,
+    offer: &Offer,
+    progress: &mut Progress,
+) -> Result<Upgraded<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    progress.enter(Phase::Upgrade);
+    let key = Key::generate();
+    // A server may refuse and close before it has read all of the request: its answer counts.
+    let mut unsent = send(&mut stream, &offer.request(&key)).await.err();
+
+    let mut response = ResponseReader::new(offer, &key);
+    let mut buffer = BytesMut::new();
+    let answer = loop {
+        buffer.reserve(READ_SIZE);
+        match stream.read_buf(&mut buffer).await {
+            Ok(length @ 1..) => progress.received += length,
+            ended => {
+                let error = unsent.take().or_else(|| ended.err());
+                let error = error.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+                return Err(lost(error, progress));
+            }
+        }
+        if let Some(answer) = response.read(&mut buffer)? {
+            break answer;
+        }
+    };
+    progress.report.upgrade = Some(progress.since.elapsed());
+    Ok(Upgraded {
+        stream,
+        answer,
+        rest: buffer,
+    })
+}
+
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, request: &[u8]) -> io::Result<()> {
+    stream.write_all(request).await?;
+    stream.flush().await
+}
+
+/// A stream that failed or ended before the server's answer was whole.
+fn lost(error: io::Error, progress: &Progress) -> Error {
+    // A TLS server that wants a client certificate says so only now (RFC 8446 §4.4.2.4).
+    if let Some(why) = tls::explain(&error) {
+        return Error::new(ErrorKind::Tls, progress.phase, why).with_source(error);
+    }
+    let ended = error.kind() == io::ErrorKind::UnexpectedEof;
+    let message = match (progress.received, ended) {
+        (0, true) => "the server closed the connection without an answer".to_owned(),
+        (0, false) => format!("the connection was lost before the server answered: {error}"),
+        (count, true) => {
+            format!("the server closed the connection after {count} bytes of its response")
+        }
+        (count, false) => {
+            format!("the connection was lost after {count} bytes of the response: {error}")
+        }
+    };
+    let message = format!("the opening handshake failed: {message}");
+    Error::new(ErrorKind::Io, progress.phase, message).with_source(error)
+}
+
+/// The body of a refusal, or as much of it as comes in time.
+pub(super) async fn read_body<S: AsyncRead + Unpin>(
+    mut stream: S,
+    head: &Response<()>,
+    mut buffer: BytesMut,
+    left: Duration,
+) -> Bytes {
+    let mut body = BodyReader::new(head);
+    let read = async {
+        while !body.read(&buffer) {
+            buffer.clear();
+            buffer.reserve(READ_SIZE);
+            if !matches!(stream.read_buf(&mut buffer).await, Ok(1..)) {
+                break;
+            }
+        }
+    };
+    // What has come when the time is up is what there is.
+    let _ = timeout(left.min(BODY_TIMEOUT), read).await;
+    body.into_body().into()
+}
+
+/// How long the body of a refusal may take to arrive, while the connect deadline allows.
+const BODY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Larger than nearly every response, and small enough to be dropped without regret.
+const READ_SIZE: usize = 4 << 10;
