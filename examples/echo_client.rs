@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("usage: echo_client URL")?;
     let mut ws = longwire::connect(url).await?;
-    eprintln!("connected: {}", ws.handshake().report());
+    eprintln!("{}", ws.handshake().report());
 
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     loop {

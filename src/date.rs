@@ -18,12 +18,32 @@ pub(crate) fn parse_http(text: &str) -> Option<Duration> {
         number(parts.next()?)?,
         number(parts.next()?)?,
     );
+    if parts.next().is_some() {
+        return None;
+    }
+    since_1970([year, month, day], [hour, minute, second])
+}
+
+/// Reads `20311231235959Z`, the form of dates in certificates (RFC 5280 §4.1.2.5.2), as the time since
+/// 1970.
+pub(crate) fn parse_digits(text: &str) -> Option<Duration> {
+    let digits = text.strip_suffix('Z').filter(|digits| digits.len() == 14)?;
+    let part = |at: usize, length: usize| number(digits.get(at..at + length)?);
+    since_1970(
+        [part(0, 4)?, part(4, 2)?, part(6, 2)?],
+        [part(8, 2)?, part(10, 2)?, part(12, 2)?],
+    )
+}
+
+/// `None` if there is no such day or time of day, or it was before 1970.
+fn since_1970([year, month, day]: [u64; 3], [hour, minute, second]: [u64; 3]) -> Option<Duration> {
     let in_range = (1970..10_000).contains(&year)
+        && (1..=12).contains(&month)
         && (1..=31).contains(&day)
         && hour < 24
         && minute < 60
         && second <= 60;
-    if !in_range || parts.next().is_some() {
+    if !in_range {
         return None;
     }
     let seconds = days_before(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
@@ -105,6 +125,26 @@ mod tests {
             "Sun, 06 Foo 1994 08:49:37 GMT",
             "Sun, 06 Nov 99999999999999999999 08:49:37 GMT",
             "Sun, +6 Nov 1994 08:49:37 GMT",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn dates_of_certificates_are_read() {
+        let read = |text| parse_digits(text).map(show);
+        assert_eq!(
+            read("20311231235959Z").as_deref(),
+            Some("2031-12-31 23:59:59 UTC")
+        );
+        for bad in [
+            "",
+            "20311231235959",
+            "2031123123595Z",
+            "20311331235959Z",
+            "19691231235959Z",
+            "2031123123595\u{e9}Z",
+            "+0311231235959Z",
         ] {
             assert_eq!(read(bad), None, "{bad}");
         }

@@ -29,7 +29,7 @@ mod close_code;
 mod config;
 #[cfg_attr(
     not(feature = "__tls"),
-    allow(dead_code, reason = "only certificates have dates that are shown")
+    allow(dead_code, reason = "only certificates have dates in their form")
 )]
 mod date;
 pub mod error;
@@ -47,7 +47,7 @@ pub use self::error::{Error, ErrorKind, Phase};
 pub use self::frame::{Frame, Opcode};
 pub use self::handshake::Handshake;
 pub use self::message::{CloseInfo, Message, Side};
-pub use self::report::{Attempt, ConnectReport};
+pub use self::report::{Attempt, CertificateReport, ConnectReport, Failure, TlsReport};
 pub use self::stream::{Batch, ControlFrame, MessageRef, Stats, Traffic, WsStream};
 pub use self::utf8::Utf8Bytes;
 pub use bytes;

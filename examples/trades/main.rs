@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let trust = Tls::default().add_root_pem(&exchange.certificate_pem);
         longwire::connect(&exchange.url).tls(trust).await?
     };
-    println!("connected: {}", ws.handshake().report());
+    println!("{}", ws.handshake().report());
 
     let mut trades = 0;
     while let Some(message) = ws.next().await {

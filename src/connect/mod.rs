@@ -24,7 +24,6 @@ mod url;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
 
 use crate::error::{Error, Phase};
 use crate::handshake::{Answer, Handshake, Offer};
@@ -67,11 +66,10 @@ pub(crate) struct Opened<S> {
 
 /// Opens a connection of our own.
 pub(crate) async fn dial(plan: &Plan, means: &Means<'_>) -> Result<Opened<Transport>, Error> {
-    let began = Instant::now();
-    let mut progress = Progress::new();
-    let work = reach(plan, means, began, &mut progress);
+    let mut progress = Progress::new(&plan.target);
+    let work = reach(plan, means, &mut progress);
     let outcome = plan.limits.within_whole(work).await;
-    conclude(plan, began, progress, outcome).await
+    conclude(&plan.limits, progress, outcome).await
 }
 
 /// Opens a connection over a stream that the caller has brought.
@@ -79,20 +77,18 @@ pub(crate) async fn over<S>(plan: &Plan, stream: S) -> Result<Opened<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let began = Instant::now();
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(&plan.target);
     let work = plan
         .limits
         .within(Phase::Upgrade, upgrade(stream, &plan.offer, &mut progress));
     let outcome = plan.limits.within_whole(work).await;
-    conclude(plan, began, progress, outcome).await
+    conclude(&plan.limits, progress, outcome).await
 }
 
 /// The whole way from a URL to the server's answer.
 async fn reach(
     plan: &Plan,
     means: &Means<'_>,
-    began: Instant,
     progress: &mut Progress,
 ) -> Result<Upgraded<Transport>, Stop> {
     let (target, limits) = (&plan.target, &plan.limits);
@@ -101,7 +97,7 @@ async fn reach(
             let connecting = unix::connect(path.as_ref(), progress);
             limits.within(Phase::Connect, connecting).await?.into()
         }
-        host => open_tcp(host, target.port, limits, means, began, progress).await?,
+        host => open_tcp(host, target.port, limits, means, progress).await?,
     };
     if let Some(tls) = &means.tls {
         let handshake = tls.handshake(stream, &target.host, progress);
@@ -117,28 +113,24 @@ async fn open_tcp(
     port: u16,
     limits: &Limits,
     means: &Means<'_>,
-    began: Instant,
     progress: &mut Progress,
 ) -> Result<Transport, Stop> {
     let resolving = dns::addresses(host, port, means.resolver, means.fixed, progress);
     let addresses = limits.within(Phase::Resolve, resolving).await?;
-    let left = limits.left(Phase::Connect, began);
+    let left = limits.left(Phase::Connect, progress.began);
     let connecting = tcp::connect(&addresses, &means.sockets, left, progress);
     Ok(limits.within(Phase::Connect, connecting).await?.into())
 }
 
 /// Turns whatever came of the work into a connection, or an error that carries the report.
 async fn conclude<S>(
-    plan: &Plan,
-    began: Instant,
-    mut progress: Progress,
+    limits: &Limits,
+    progress: Progress,
     outcome: Result<Upgraded<S>, Stop>,
 ) -> Result<Opened<S>, Error>
 where
     S: AsyncRead + Unpin,
 {
-    progress.report.addresses.shrink_to_fit();
-    progress.report.attempts.shrink_to_fit();
     let error = match outcome {
         Ok(upgraded) => match upgraded.answer {
             Answer::Accepted(head) => {
@@ -146,12 +138,12 @@ where
                     stream: upgraded.stream,
                     // A copy of its own size: whoever keeps it should not keep the whole buffer.
                     read_already: Bytes::copy_from_slice(&upgraded.rest),
-                    handshake: Handshake::new(head, progress.report),
+                    handshake: Handshake::new(head, progress.succeeded()),
                 });
             }
             Answer::Refused(head) => {
                 // Outside of the deadline's own timer, so that it cannot hide the refusal.
-                let left = plan.limits.whole().saturating_sub(began.elapsed());
+                let left = limits.whole().saturating_sub(progress.began.elapsed());
                 let body = read_body(upgraded.stream, &head, upgraded.rest, left).await;
                 Error::refused(head.map(|()| body))
             }
@@ -159,5 +151,5 @@ where
         Err(Stop::Failed(error)) => error,
         Err(Stop::Late(limit)) => progress.late(limit),
     };
-    Err(error.context(&plan.target).with_report(progress.report))
+    Err(progress.failed(error))
 }

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::tcp;
+use super::{Target, tcp};
 use crate::error::{Error, ErrorKind, Phase};
-use crate::report::ConnectReport;
+use crate::report::{ConnectReport, Failure};
 
 /// How far connecting has come. It lives outside of the work, so that it is still there when a
 /// deadline has ended the work.
 pub(super) struct Progress {
+    /// When everything began.
+    pub(super) began: Instant,
     pub(super) phase: Phase,
     /// When the phase began.
     pub(super) since: Instant,
@@ -21,18 +23,44 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(target: &Target) -> Self {
+        let now = Instant::now();
         Self {
+            began: now,
             phase: Phase::Resolve,
-            since: Instant::now(),
+            since: now,
             received: 0,
-            report: ConnectReport::default(),
+            report: ConnectReport {
+                target: target.to_string(),
+                ..ConnectReport::default()
+            },
         }
     }
 
     pub(super) fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.since = Instant::now();
+    }
+
+    /// The report of a connection that was made.
+    pub(super) fn succeeded(mut self) -> ConnectReport {
+        self.report.elapsed = self.began.elapsed();
+        // It stays with the connection.
+        self.report.addresses.shrink_to_fit();
+        self.report.attempts.shrink_to_fit();
+        self.report
+    }
+
+    /// The error with the report of what led to it.
+    pub(super) fn failed(mut self, error: Error) -> Error {
+        self.report.elapsed = self.began.elapsed();
+        self.report.failure = Some(Failure {
+            phase: error.phase(),
+            elapsed: self.since.elapsed(),
+            error: error.to_string(),
+        });
+        let target = self.report.target.clone();
+        error.context(target).with_report(self.report)
     }
 
     /// The error for the deadline that has ended the work.

@@ -28,7 +28,7 @@ pub(super) async fn connect(
 ) -> Result<TcpStream, Error> {
     progress.enter(Phase::Connect);
     let mut race = Race {
-        began: progress.since,
+        began: None,
         attempts: &mut progress.report.attempts,
         running: Vec::new(),
         last_error: None,
@@ -70,7 +70,8 @@ fn pace(addresses: usize, left: Duration) -> Duration {
 }
 
 struct Race<'a> {
-    began: Instant,
+    /// When the first attempt began.
+    began: Option<Instant>,
     attempts: &'a mut Vec<Attempt>,
     running: Vec<Runner>,
     last_error: Option<io::Error>,
@@ -99,7 +100,7 @@ impl Race<'_> {
         });
         self.attempts.push(Attempt {
             address,
-            after: started - self.began,
+            after: started - *self.began.get_or_insert(started),
             elapsed: Duration::ZERO,
             error: None,
         });

@@ -51,6 +51,9 @@ where
         }
     };
     progress.report.upgrade = Some(progress.since.elapsed());
+    progress.report.status = Some(match &answer {
+        Answer::Accepted(head) | Answer::Refused(head) => head.status(),
+    });
     Ok(Upgraded {
         stream,
         answer,

@@ -1,5 +1,6 @@
 //! TLS by rustls: settings, the handshake, and its failures in words.
 
+mod certificate;
 mod explain;
 mod provider;
 mod settings;
@@ -10,14 +11,16 @@ mod verifier;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion};
 use tokio_rustls::{TlsConnector, client};
 
 use super::target::Host;
 use super::{Progress, Transport};
 use crate::error::{Error, ErrorKind, Phase};
+use crate::report::TlsReport;
 
 pub(super) use self::explain::explain;
 pub use self::settings::Tls;
@@ -83,8 +86,32 @@ impl Connector {
         progress.enter(Phase::Tls);
         let name = server_name(host)?;
         let stream = self.0.connect(name, stream).await.map_err(failure)?;
-        progress.report.tls = Some(progress.since.elapsed());
+        progress.report.tls = Some(agreed(stream.get_ref().1, progress.since.elapsed()));
         Ok(stream.into())
+    }
+}
+
+/// What a handshake has led to.
+fn agreed(session: &ClientConnection, elapsed: Duration) -> TlsReport {
+    let version = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3".to_owned(),
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2".to_owned(),
+        other => format!("{other:?}"),
+    };
+    let suite = session.negotiated_cipher_suite();
+    // rustls names those of TLS 1.3 in its own way.
+    let cipher = suite.map_or_else(String::new, |suite| {
+        format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1)
+    });
+    let certificates = session.peer_certificates().unwrap_or_default();
+    let alpn = session.alpn_protocol().map(String::from_utf8_lossy);
+    TlsReport {
+        elapsed,
+        version,
+        cipher,
+        alpn: alpn.map(Into::into),
+        resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+        certificate: certificates.first().and_then(|der| certificate::read(der)),
     }
 }
 

@@ -139,7 +139,12 @@ async fn failure_with(authority: &Authority, certificate: &Certificate) -> Strin
         "{error}"
     );
     assert!(!error.is_retryable());
-    assert!(error.source().is_some() && error.report().unwrap().peer() == Some(address));
+    let report = error.report().unwrap();
+    assert!(error.source().is_some() && report.peer() == Some(address));
+    let failure = report.failure.as_ref().unwrap();
+    assert_eq!(failure.phase, Phase::Tls);
+    assert!(error.to_string().ends_with(&failure.error));
+    assert!(report.to_string().contains(&failure.error));
     error.to_string()
 }
 
@@ -152,7 +157,19 @@ async fn a_certificate_of_a_trusted_authority_is_accepted() {
         let opened = dial_as(host, address, &tls).await.unwrap();
         assert!(opened.stream.is_tls());
         assert_eq!(opened.stream.peer_addr().unwrap(), address);
-        assert!(opened.handshake.report().tls.is_some());
+        let report = opened.handshake.report();
+        let tls = report.tls.as_ref().unwrap();
+        assert_eq!(tls.version, "TLS 1.3");
+        assert!(tls.cipher.starts_with("TLS_"), "{tls:?}");
+        assert_eq!(tls.alpn, None);
+        let certificate = tls.certificate.as_ref().unwrap();
+        assert_eq!(certificate.issuer, "CN=ours");
+        let shown = report.to_string();
+        assert!(shown.contains("\n  tls      TLS 1.3, TLS_"), "{shown}");
+        assert!(
+            shown.contains("issued by CN=ours, expires 4096-01-01"),
+            "{shown}"
+        );
     }
 }
 
