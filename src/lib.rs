@@ -27,6 +27,7 @@ mod protocol;
 
 mod close_code;
 mod config;
+mod cookies;
 #[cfg_attr(
     not(feature = "__tls"),
     allow(dead_code, reason = "only certificates have dates in their form")
@@ -42,7 +43,8 @@ pub use self::client::{Client, ClientBuilder, Connect, Connecting, Dial, Over, c
 pub use self::close_code::CloseCode;
 pub use self::codec::FrameCodec;
 pub use self::config::Config;
-pub use self::connect::{IntoUrl, Resolve, Resolving, SystemResolver, Transport};
+pub use self::connect::{IntoUrl, Redirect, Resolve, Resolving, SystemResolver, Transport};
+pub use self::cookies::CookieStore;
 pub use self::error::{Error, ErrorKind, Phase};
 pub use self::frame::{Frame, Opcode};
 pub use self::handshake::Handshake;

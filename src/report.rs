@@ -31,9 +31,9 @@ use crate::error::Phase;
 #[non_exhaustive]
 pub struct ConnectReport {
     /// What was to be connected to: the URL without user name, password and query. After redirects,
-    /// the last one; all else here but `redirects` is about that one too.
+    /// the last one; all else here but `redirects` is about that one alone.
     pub target: String,
-    /// How long it took altogether, redirects not included.
+    /// How long it took altogether.
     pub elapsed: Duration,
     /// How long the resolver took; `None` while no name was resolved.
     pub resolve: Option<Duration>,
@@ -48,8 +48,10 @@ pub struct ConnectReport {
     pub upgrade: Option<Duration>,
     /// The status of that answer.
     pub status: Option<StatusCode>,
-    /// What failed in the end; `None` if a connection was made.
+    /// What failed in the end; `None` if nothing did.
     pub failure: Option<Failure>,
+    /// The redirects that were followed before, each with the report of its own URL.
+    pub redirects: Vec<Self>,
 }
 
 /// One attempt to open a TCP connection.
@@ -167,8 +169,12 @@ impl ConnectReport {
 
 impl fmt::Display for ConnectReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for earlier in &self.redirects {
+            writeln!(f, "{earlier}")?;
+        }
         let outcome = match (&self.failure, self.status) {
             (Some(_), _) => "failed after",
+            (None, Some(status)) if status.is_redirection() => "redirected after",
             (None, _) => "connected in",
         };
         write!(f, "{}: {outcome} {:.1?}", self.target, self.elapsed)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{ClientBuilder, Connect};
 use crate::connect::tls::TlsChoice;
-use crate::connect::{Fixed, Resolve, SocketOptions};
+use crate::connect::{Fixed, Policy, Redirect, Redirects, Resolve, SocketOptions};
 use crate::error::Error;
 
 #[derive(Clone, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Dialling {
     pub(super) resolver: Option<Arc<dyn Resolve>>,
     pub(super) fixed: Vec<Fixed>,
     pub(super) sockets: SocketOptions,
+    pub(super) redirects: Option<usize>,
+    pub(super) redirect_policy: Option<Policy>,
 }
 
 impl Dialling {
@@ -29,12 +31,23 @@ impl Dialling {
         [&self.fixed[..], &defaults.fixed].concat()
     }
 
+    /// What is to be done with redirects.
+    pub(super) fn redirects_or(&self, defaults: &Self) -> Redirects {
+        let policy = self.redirect_policy.as_ref();
+        Redirects {
+            most: self.redirects.or(defaults.redirects).unwrap_or(0),
+            policy: policy.or(defaults.redirect_policy.as_ref()).cloned(),
+        }
+    }
+
     /// The name of the first setting that has been made.
     pub(super) fn first_set(&self) -> Option<&'static str> {
         [
             (self.tls.is_some(), "TLS settings"),
             (self.resolver.is_some(), "a resolver"),
             (!self.fixed.is_empty(), "resolve"),
+            (self.redirects.is_some(), "redirects"),
+            (self.redirect_policy.is_some(), "redirect_policy"),
         ]
         .into_iter()
         .find_map(|(is_set, name)| is_set.then_some(name))
@@ -53,6 +66,8 @@ impl fmt::Debug for Dialling {
             .field("resolver", &self.resolver.is_some())
             .field("fixed", &self.fixed)
             .field("sockets", &self.sockets)
+            .field("redirects", &self.redirects)
+            .field("redirect_policy", &self.redirect_policy.is_some())
             .finish()
     }
 }
@@ -130,6 +145,57 @@ macro_rules! dialling_setters {
         /// [`Config`](crate::ErrorKind::Config).
         pub fn tcp_user_timeout(mut self, limit: std::time::Duration) -> Self {
             self.options.dialling.sockets.user_timeout = Some(limit);
+            self
+        }
+
+        /// Follows up to this many redirects: 301, 302, 303, 307 and 308 with a `Location`
+        /// (RFC 9110 §15.4). Default: 0, a redirect is a refusal.
+        ///
+        /// Each is a connection of its own, with a key of its own, under the same deadline.
+        /// `http://` and `https://` stand for `ws://` and `wss://`. Where scheme, host or port
+        /// change, **all** fields that were set are dropped, and so are the user name and password
+        /// of the URL; subprotocols are offered again. A way from `wss://` to `ws://`, back to a
+        /// request that was made already, or to more redirects than this is an error of kind
+        /// [`Redirect`](crate::ErrorKind::Redirect), whose source is a
+        /// [`RedirectError`](crate::error::RedirectError).
+        ///
+        /// ```no_run
+        /// # async fn example() -> Result<(), longwire::Error> {
+        /// let ws = longwire::connect("wss://example.com/feed").redirects(5).await?;
+        /// for earlier in &ws.handshake().report().redirects {
+        ///     println!("by way of {}", earlier.target);
+        /// }
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn redirects(mut self, most: usize) -> Self {
+            self.options.dialling.redirects = Some(most);
+            self
+        }
+
+        /// Asks `policy` before a redirect is followed, when its addresses are known and before any
+        /// of them is connected to; if it says `false`, the connection fails with an error of kind
+        /// [`Redirect`](crate::ErrorKind::Redirect). Default: every redirect that
+        /// [`redirects`](Self::redirects) allows is followed.
+        ///
+        /// So that a server cannot send the client into a network of its own:
+        ///
+        /// ```no_run
+        /// # async fn example() -> Result<(), longwire::Error> {
+        /// let ws = longwire::connect("wss://example.com/feed")
+        ///     .redirects(5)
+        ///     .redirect_policy(|redirect| {
+        ///         redirect.addresses().iter().all(|address| !address.ip().is_loopback())
+        ///     })
+        ///     .await?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn redirect_policy(
+            mut self,
+            policy: impl Fn(&Redirect<'_>) -> bool + Send + Sync + 'static,
+        ) -> Self {
+            self.options.dialling.redirect_policy = Some(Arc::new(policy));
             self
         }
     };

@@ -247,6 +247,7 @@ impl<D> Connect<D> {
                 target,
                 offer,
                 limits: self.options.limits.clone(),
+                cookies: self.options.cookies.clone(),
             },
             client: self.client,
             options: self.options,
@@ -278,21 +279,22 @@ impl IntoFuture for Connect {
                 observer,
                 ..
             } = self.prepare()?;
-            // Settings of this connection alone are judged even where they are not needed.
             let (own, shared) = (&options.dialling, &client.0.options.dialling);
-            let tls = match &own.tls {
-                Some(choice) => Some(connect::tls::connector(Some(choice))?),
-                None if plan.target.secure => Some(client.connector()?),
-                None => None,
-            };
+            // Settings of this connection alone are judged even where they are not needed.
+            let own_tls = own
+                .tls
+                .as_ref()
+                .map(|choice| connect::tls::connector(Some(choice)));
+            let own_tls = own_tls.transpose()?;
             let resolver = own.resolver.as_deref().or(shared.resolver.as_deref());
             let means = Means {
                 resolver: resolver.unwrap_or(&SystemResolver as &dyn Resolve),
                 fixed: &own.fixed_or(shared),
                 sockets: own.sockets.clone().or(&shared.sockets),
-                tls: tls.filter(|_| plan.target.secure),
+                tls: &|| own_tls.clone().map_or_else(|| client.connector(), Ok),
+                redirects: own.redirects_or(shared),
             };
-            let opened = connect::dial(&plan, &means).await?;
+            let opened = connect::dial(plan, &means).await?;
             Ok(open(opened, &options.config, observer))
         })
     }

@@ -2,12 +2,14 @@
 //! [`Connect`](super::Connect) for one.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::dialling::Dialling;
 use crate::config::Config;
 use crate::connect::Limits;
+use crate::cookies::CookieStore;
 use crate::error::Error;
 use crate::handshake::is_single;
 
@@ -17,6 +19,7 @@ pub(super) struct Options {
     pub(super) subprotocols: Vec<String>,
     pub(super) limits: Limits,
     pub(super) config: Config,
+    pub(super) cookies: Option<Arc<dyn CookieStore>>,
     pub(super) dialling: Dialling,
     /// What is wrong with the first setting that is wrong.
     complaint: Option<String>,
@@ -81,6 +84,7 @@ impl Default for Options {
             subprotocols: Vec::new(),
             limits: Limits::default(),
             config: Config::default(),
+            cookies: None,
             dialling: Dialling::default(),
             complaint: None,
         }
@@ -98,6 +102,7 @@ impl fmt::Debug for Options {
             .field("subprotocols", &self.subprotocols)
             .field("limits", &self.limits)
             .field("config", &self.config)
+            .field("cookies", &self.cookies.is_some())
             .field("dialling", &self.dialling)
             .field("complaint", &self.complaint)
             .finish()
@@ -176,6 +181,16 @@ macro_rules! shared_setters {
         pub fn subprotocols<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
             let names = names.into_iter();
             self.options.subprotocols = names.map(|name| name.as_ref().to_owned()).collect();
+            self
+        }
+
+        /// Takes cookies from this jar for each request, and puts those that come into it.
+        /// Default: none.
+        ///
+        /// A `Cookie` field that is set by [`header`](Self::header) is sent instead of what the jar
+        /// has.
+        pub fn cookies(mut self, store: impl crate::CookieStore + 'static) -> Self {
+            self.options.cookies = Some(std::sync::Arc::new(store));
             self
         }
 

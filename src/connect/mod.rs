@@ -1,8 +1,10 @@
 //! From a URL to an open connection: the only code that opens sockets.
 
 mod dns;
+mod location;
 mod percent;
 mod progress;
+mod redirect;
 mod socket;
 mod target;
 mod tcp;
@@ -22,9 +24,15 @@ mod unix;
 mod upgrade;
 mod url;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use bytes::Bytes;
+use http::HeaderValue;
+use http::header::COOKIE;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::cookies::CookieStore;
 use crate::error::{Error, Phase};
 use crate::handshake::{Answer, Handshake, Offer};
 
@@ -32,6 +40,9 @@ pub(crate) use self::dns::Fixed;
 pub use self::dns::{Resolve, Resolving, SystemResolver};
 pub(crate) use self::progress::Limits;
 use self::progress::{Progress, Stop};
+pub use self::redirect::Redirect;
+use self::redirect::Trail;
+pub(crate) use self::redirect::{Policy, Redirects};
 pub(crate) use self::socket::SocketOptions;
 use self::target::Host;
 pub(crate) use self::target::Target;
@@ -44,6 +55,17 @@ pub(crate) struct Plan {
     pub(crate) target: Target,
     pub(crate) offer: Offer,
     pub(crate) limits: Limits,
+    pub(crate) cookies: Option<Arc<dyn CookieStore>>,
+}
+
+impl Plan {
+    /// What the jar has for this request. A `Cookie` field of the caller's own comes first.
+    fn cookie_field(&self) -> Option<HeaderValue> {
+        if self.offer.headers.contains_key(COOKIE) {
+            return None;
+        }
+        self.cookies.as_ref()?.cookies(&self.target.cookie_url())
+    }
 }
 
 /// What dialling uses on its way.
@@ -52,8 +74,9 @@ pub(crate) struct Means<'a> {
     /// Answers that the resolver is not asked for.
     pub(crate) fixed: &'a [Fixed],
     pub(crate) sockets: SocketOptions,
-    /// There if the URL wants it.
-    pub(crate) tls: Option<tls::Connector>,
+    /// Asked where a URL wants it.
+    pub(crate) tls: &'a (dyn Fn() -> Result<tls::Connector, Error> + Sync),
+    pub(crate) redirects: Redirects,
 }
 
 /// An open connection, ready for frames.
@@ -64,12 +87,22 @@ pub(crate) struct Opened<S> {
     pub(crate) handshake: Handshake,
 }
 
-/// Opens a connection of our own.
-pub(crate) async fn dial(plan: &Plan, means: &Means<'_>) -> Result<Opened<Transport>, Error> {
+/// Opens a connection of our own: goes to the URL, and on to wherever its answer leads.
+pub(crate) async fn dial(mut plan: Plan, means: &Means<'_>) -> Result<Opened<Transport>, Error> {
     let mut progress = Progress::new(&plan.target);
-    let work = reach(plan, means, &mut progress);
-    let outcome = plan.limits.within_whole(work).await;
-    conclude(&plan.limits, progress, outcome).await
+    let limits = plan.limits.clone();
+    let work = async {
+        let mut trail = Trail::new(&plan, &means.redirects);
+        loop {
+            let upgraded = reach(&plan, means, &trail, &mut progress).await?;
+            if !trail.follow(&upgraded.answer, &mut plan)? {
+                return Ok(upgraded);
+            }
+            progress.turn_to(&plan.target);
+        }
+    };
+    let outcome = limits.within_whole(work).await;
+    conclude(&limits, progress, outcome).await
 }
 
 /// Opens a connection over a stream that the caller has brought.
@@ -80,45 +113,61 @@ where
     let mut progress = Progress::new(&plan.target);
     let work = plan
         .limits
-        .within(Phase::Upgrade, upgrade(stream, &plan.offer, &mut progress));
+        .within(Phase::Upgrade, upgrade(stream, plan, &mut progress));
     let outcome = plan.limits.within_whole(work).await;
     conclude(&plan.limits, progress, outcome).await
 }
 
-/// The whole way from a URL to the server's answer.
+/// The whole way from one URL to the server's answer.
 async fn reach(
     plan: &Plan,
     means: &Means<'_>,
+    trail: &Trail<'_>,
     progress: &mut Progress,
 ) -> Result<Upgraded<Transport>, Stop> {
     let (target, limits) = (&plan.target, &plan.limits);
+    // What cannot be had is said before anything is dialled.
+    let tls = target.secure.then(means.tls).transpose()?;
     let mut stream = match &target.host {
         Host::Unix(path) => {
             let connecting = unix::connect(path.as_ref(), progress);
             limits.within(Phase::Connect, connecting).await?.into()
         }
-        host => open_tcp(host, target.port, limits, means, progress).await?,
+        host => {
+            let addresses = resolve(host, target.port, limits, means, progress).await?;
+            trail.ask_policy(target, &addresses)?;
+            open_tcp(&addresses, limits, means, progress).await?
+        }
     };
-    if let Some(tls) = &means.tls {
+    if let Some(tls) = tls {
         let handshake = tls.handshake(stream, &target.host, progress);
         stream = limits.within(Phase::Tls, handshake).await?;
     }
-    let upgrade = upgrade(stream, &plan.offer, progress);
+    let upgrade = upgrade(stream, plan, progress);
     limits.within(Phase::Upgrade, upgrade).await
 }
 
-/// From a host and a port, the server's or a proxy's, to a TCP connection.
-async fn open_tcp(
+/// The addresses of a host, the server's or a proxy's.
+async fn resolve(
     host: &Host,
     port: u16,
     limits: &Limits,
     means: &Means<'_>,
     progress: &mut Progress,
-) -> Result<Transport, Stop> {
+) -> Result<Vec<SocketAddr>, Stop> {
     let resolving = dns::addresses(host, port, means.resolver, means.fixed, progress);
-    let addresses = limits.within(Phase::Resolve, resolving).await?;
+    limits.within(Phase::Resolve, resolving).await
+}
+
+/// A TCP connection to the fastest of the addresses.
+async fn open_tcp(
+    addresses: &[SocketAddr],
+    limits: &Limits,
+    means: &Means<'_>,
+    progress: &mut Progress,
+) -> Result<Transport, Stop> {
     let left = limits.left(Phase::Connect, progress.began);
-    let connecting = tcp::connect(&addresses, &means.sockets, left, progress);
+    let connecting = tcp::connect(addresses, &means.sockets, left, progress);
     Ok(limits.within(Phase::Connect, connecting).await?.into())
 }
 

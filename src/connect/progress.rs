@@ -14,6 +14,8 @@ use crate::report::{ConnectReport, Failure};
 pub(super) struct Progress {
     /// When everything began.
     pub(super) began: Instant,
+    /// When the way to the present URL began.
+    turned: Instant,
     pub(super) phase: Phase,
     /// When the phase began.
     pub(super) since: Instant,
@@ -27,6 +29,7 @@ impl Progress {
         let now = Instant::now();
         Self {
             began: now,
+            turned: now,
             phase: Phase::Resolve,
             since: now,
             received: 0,
@@ -42,9 +45,23 @@ impl Progress {
         self.since = Instant::now();
     }
 
+    /// A redirect leads on to another URL: what was reported becomes one of its redirects.
+    pub(super) fn turn_to(&mut self, target: &Target) {
+        self.report.elapsed = self.turned.elapsed();
+        self.turned = Instant::now();
+        self.received = 0;
+        let next = ConnectReport {
+            target: target.to_string(),
+            redirects: std::mem::take(&mut self.report.redirects),
+            ..ConnectReport::default()
+        };
+        let last = std::mem::replace(&mut self.report, next);
+        self.report.redirects.push(last);
+    }
+
     /// The report of a connection that was made.
     pub(super) fn succeeded(mut self) -> ConnectReport {
-        self.report.elapsed = self.began.elapsed();
+        self.report.elapsed = self.turned.elapsed();
         // It stays with the connection.
         self.report.addresses.shrink_to_fit();
         self.report.attempts.shrink_to_fit();
@@ -53,13 +70,16 @@ impl Progress {
 
     /// The error with the report of what led to it.
     pub(super) fn failed(mut self, error: Error) -> Error {
-        self.report.elapsed = self.began.elapsed();
+        self.report.elapsed = self.turned.elapsed();
         self.report.failure = Some(Failure {
             phase: error.phase(),
             elapsed: self.since.elapsed(),
             error: error.to_string(),
         });
-        let target = self.report.target.clone();
+        let target = match self.report.redirects.first() {
+            Some(first) => format!("{} (redirected from {})", self.report.target, first.target),
+            None => self.report.target.clone(),
+        };
         error.context(target).with_report(self.report)
     }
 

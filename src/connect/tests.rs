@@ -28,6 +28,7 @@ pub(super) fn plan(url: &str) -> Plan {
         },
         target,
         limits: limits(Duration::from_secs(5)),
+        cookies: None,
     }
 }
 
@@ -47,7 +48,14 @@ pub(super) async fn dial_with(
         resolver,
         fixed: &[],
         sockets: SocketOptions::default(),
-        tls: tls.cloned(),
+        tls: &|| tls.cloned().ok_or_else(|| Error::config("no TLS")),
+        redirects: Redirects::default(),
+    };
+    let plan = Plan {
+        target: plan.target.clone(),
+        offer: plan.offer.clone(),
+        limits: plan.limits.clone(),
+        cookies: None,
     };
     dial(plan, &means).await
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
+use http::header::{COOKIE, HeaderMap, SET_COOKIE};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use super::{Progress, tls};
+use super::{Plan, Progress, tls};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::handshake::{Answer, BodyReader, Key, Offer, ResponseReader};
 
@@ -23,7 +24,7 @@ pub(super) struct Upgraded<S> {
 /// The opening handshake on a byte stream (RFC 6455 §4.1), up to the head of the answer.
 pub(super) async fn upgrade<S>(
     mut stream: S,
-    offer: &Offer,
+    plan: &Plan,
     progress: &mut Progress,
 ) -> Result<Upgraded<S>, Error>
 where
@@ -31,6 +32,8 @@ where
 {
     progress.enter(Phase::Upgrade);
     let key = Key::generate();
+    let with_cookies = with_cookies(plan)?;
+    let offer = with_cookies.as_ref().unwrap_or(&plan.offer);
     // A server may refuse and close before it has read all of the request: its answer counts.
     let mut unsent = send(&mut stream, &offer.request(&key)).await.err();
 
@@ -51,14 +54,32 @@ where
         }
     };
     progress.report.upgrade = Some(progress.since.elapsed());
-    progress.report.status = Some(match &answer {
-        Answer::Accepted(head) | Answer::Refused(head) => head.status(),
-    });
+    let (Answer::Accepted(head) | Answer::Refused(head)) = &answer;
+    progress.report.status = Some(head.status());
+    keep_cookies(plan, head.headers());
     Ok(Upgraded {
         stream,
         answer,
         rest: buffer,
     })
+}
+
+/// What is offered, with what the jar has for it; `None` if that is nothing.
+fn with_cookies(plan: &Plan) -> Result<Option<Offer>, Error> {
+    let Some(cookies) = plan.cookie_field() else {
+        return Ok(None);
+    };
+    let mut offer = plan.offer.clone();
+    let added = offer.headers.try_insert(COOKIE, cookies);
+    added.map_err(|_| Error::config("cookies: there are too many fields"))?;
+    Ok(Some(offer))
+}
+
+fn keep_cookies(plan: &Plan, headers: &HeaderMap) {
+    if let (Some(store), true) = (&plan.cookies, headers.contains_key(SET_COOKIE)) {
+        let mut fields = headers.get_all(SET_COOKIE).iter();
+        store.set_cookies(&plan.target.cookie_url(), &mut fields);
+    }
 }
 
 async fn send<S: AsyncWrite + Unpin>(stream: &mut S, request: &[u8]) -> io::Result<()> {

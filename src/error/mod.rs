@@ -3,6 +3,7 @@
 
 mod handshake;
 mod protocol;
+mod redirect;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -19,6 +20,7 @@ use crate::report::ConnectReport;
 
 pub use self::handshake::HandshakeError;
 pub use self::protocol::ProtocolError;
+pub use self::redirect::RedirectError;
 
 /// Everything that can go wrong, in 8 bytes.
 ///
@@ -63,7 +65,7 @@ impl Error {
     }
 
     /// The response of a server that refused the opening handshake: status, fields, and up to
-    /// 64 KiB of its body.
+    /// 64 KiB of its body. For a redirect that is not followed, the response without its body.
     pub fn response(&self) -> Option<&Response<Bytes>> {
         self.0.response.as_ref()
     }
@@ -160,6 +162,14 @@ impl Error {
         let mut error = Self::new(ErrorKind::Refused, Phase::Upgrade, message);
         error.0.response = Some(response);
         error
+    }
+
+    /// A redirect that is not followed.
+    pub(crate) fn redirect(reason: RedirectError, response: Response<Bytes>) -> Self {
+        let message = format!("the server answered {}: {reason}", response.status());
+        let mut error = Self::new(ErrorKind::Redirect, Phase::Upgrade, message);
+        error.0.response = Some(response);
+        error.with_source(reason)
     }
 
     /// A transport that failed while the connection was open or closing.
@@ -361,6 +371,9 @@ fn refusal(response: &Response<Bytes>) -> String {
         .contains_key(header::SEC_WEBSOCKET_VERSION)
     {
         message.push_str("; this client speaks 13)");
+    }
+    if response.headers().contains_key(header::LOCATION) && status.is_redirection() {
+        message.push_str(" (redirects are followed only if `redirects` allows them)");
     }
     let reason = quotable(response.body());
     if !reason.is_empty() {

@@ -26,6 +26,7 @@ mod limits;
 mod negotiation;
 mod properties;
 mod race;
+mod redirect;
 mod refusal;
 mod request;
 mod rows;

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use longwire::error::RedirectError;
 use longwire::rustls::pki_types::CertificateDer;
 use longwire::rustls::pki_types::pem::PemObject;
 use longwire::rustls::{ClientConfig, RootCertStore};
@@ -200,6 +201,45 @@ fn a_tls_handshake_that_stalls_ends_at_the_deadline() {
         let error = longwire::connect(url).timeout(limit).await.unwrap_err();
         assert!(begun.elapsed() >= limit && begun.elapsed() < Duration::from_secs(2));
         assert_error(&error, ErrorKind::Timeout, Phase::Tls);
+    });
+}
+
+#[test]
+fn a_redirect_leads_from_ws_to_wss_and_never_back() {
+    real(async {
+        let identity = Identity::of(&["localhost"]);
+        let trust = || Tls::default().add_root_pem(identity.pem());
+        let secure = TlsServer::start(&identity, |peer| async move {
+            let mut peer = peer.unwrap();
+            let request = peer.request().await;
+            assert!(request.all("authorization").is_empty(), "{request:?}");
+            let answer = "HTTP/1.1 301 Back\r\nLocation: http://localhost:1/\r\n\r\n";
+            peer.send(answer).await;
+            peer.drain().await;
+        })
+        .await;
+        let location = secure.url("localhost").replace("wss://", "https://");
+        let plain = Server::start(move |mut peer| async move {
+            peer.request().await;
+            let answer = format!("HTTP/1.1 301 Up\r\nLocation: {location}\r\n\r\n");
+            peer.send(answer).await;
+            peer.drain().await;
+        })
+        .await;
+        let error = longwire::connect(plain.url())
+            .tls(trust())
+            .bearer("s3cret")
+            .redirects(5)
+            .await
+            .unwrap_err();
+        assert_error(&error, ErrorKind::Redirect, Phase::Upgrade);
+        let reason = error.source().unwrap().downcast_ref::<RedirectError>();
+        assert_eq!(reason, Some(&RedirectError::Downgrade));
+        let report = error.report().unwrap();
+        assert_eq!(report.redirects.len(), 1);
+        assert!(report.tls.is_some() && report.redirects[0].tls.is_none());
+        plain.done().await;
+        secure.done().await;
     });
 }
 

@@ -1,0 +1,260 @@
+//! From the text of a URL to what can be dialled (RFC 6455 §3, RFC 3986).
+//!
+//! The text is read here and not by [`http::Uri`], which drops fragments, takes port 99999 and
+//! prints passwords.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use http::HeaderValue;
+
+use super::percent;
+use crate::error::{Error, ErrorKind, Phase};
+use crate::handshake;
+
+/// A `ws://` or `wss://` URL that can be dialled.
+///
+/// Shown without user name, password and query: they are secrets.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) secure: bool,
+    pub(crate) host: Host,
+    pub(crate) port: u16,
+    /// The resource name: never empty, always ASCII without white space.
+    pub(crate) resource: String,
+    /// What the user name and password in the URL become.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// ASCII, in lower case.
+    Name(String),
+    Ip(IpAddr),
+    /// The absolute path of a Unix socket on this machine.
+    Unix(String),
+}
+
+impl Target {
+    /// Reads the text of a URL.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong without quoting what may be part of a password.
+    pub(crate) fn parse(url: &str) -> Result<Self, Error> {
+        read(url).map_err(|why| {
+            let message = format!("the URL cannot be used: {why}");
+            Error::new(ErrorKind::Url, Phase::Resolve, message)
+        })
+    }
+
+    /// The value of `Host`: with the port if it is not the default one (RFC 6455 §4.1, item 4).
+    pub(crate) fn host_field(&self) -> String {
+        if let Host::Unix(_) = self.host {
+            // The socket's path says nothing to a server; this is what others send too.
+            "localhost".to_owned()
+        } else if self.port == default_port(self.secure) {
+            self.host.to_string()
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        let path = self.resource.split('?').next().unwrap_or_default();
+        if let Host::Unix(socket) = &self.host {
+            return write!(f, "{scheme}+unix://{socket}:{path}");
+        }
+        write!(f, "{scheme}://{}:{}{path}", self.host, self.port)
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) | Self::Unix(name) => f.write_str(name),
+            Self::Ip(IpAddr::V4(address)) => write!(f, "{address}"),
+            Self::Ip(IpAddr::V6(address)) => write!(f, "[{address}]"),
+        }
+    }
+}
+
+/// What is wrong with a URL, without any of it.
+pub(super) type Complaint = &'static str;
+
+fn read(url: &str) -> Result<Target, Complaint> {
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("it contains white space or a control character; percent-encode it");
+    }
+    if url.contains('\\') {
+        return Err("it contains a backslash; use / or percent-encode it");
+    }
+    if url.contains('#') {
+        return Err("it has a fragment (#), which RFC 6455 §3 forbids; percent-encode a # as %23");
+    }
+    let (scheme, rest) = scheme(url)?;
+    let secure = match scheme {
+        Scheme::Ws => false,
+        Scheme::Wss => true,
+        Scheme::WsUnix => return read_unix(rest),
+    };
+    let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (userinfo, host_and_port) = match authority.rsplit_once('@') {
+        Some((userinfo, host_and_port)) => (Some(userinfo), host_and_port),
+        None => (None, authority),
+    };
+    let (host, port) = split_port(host_and_port)?;
+    Ok(Target {
+        secure,
+        host: read_host(host)?,
+        port: read_port(port, secure)?,
+        resource: percent::encode_resource(resource)?,
+        authorization: userinfo.map_or(Ok(None), read_userinfo)?,
+    })
+}
+
+enum Scheme {
+    Ws,
+    Wss,
+    WsUnix,
+}
+
+fn scheme(url: &str) -> Result<(Scheme, &str), Complaint> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Err("it does not begin with ws:// or wss://");
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "ws" => Ok((Scheme::Ws, rest)),
+        "wss" => Ok((Scheme::Wss, rest)),
+        "ws+unix" => Ok((Scheme::WsUnix, rest)),
+        "http" => Err("its scheme is http; write ws:// instead"),
+        "https" => Err("its scheme is https; write wss:// instead"),
+        _ => Err("its scheme is neither ws nor wss"),
+    }
+}
+
+/// `/path/to.sock:/resource`: what stands behind `ws+unix://`.
+fn read_unix(rest: &str) -> Result<Target, Complaint> {
+    if !cfg!(unix) {
+        return Err("its scheme is ws+unix, and this operating system has no Unix sockets");
+    }
+    if !rest.starts_with('/') {
+        return Err("its socket has no absolute path; write ws+unix:///path/to.sock:/resource");
+    }
+    let (socket, resource) = rest.split_once(':').unwrap_or((rest, ""));
+    if socket.contains('?') {
+        return Err("a colon is missing between the path of its socket and the resource");
+    }
+    let socket = percent::decode(socket)?;
+    if socket.contains(char::is_control) {
+        return Err("the path of its socket contains a control character");
+    }
+    Ok(Target {
+        secure: false,
+        host: Host::Unix(socket),
+        port: 0,
+        resource: percent::encode_resource(resource)?,
+        authorization: None,
+    })
+}
+
+/// Splits what is in front of the port from the port, which may be empty or missing.
+fn split_port(host_and_port: &str) -> Result<(&str, &str), Complaint> {
+    if host_and_port.starts_with('[') {
+        let Some(end) = host_and_port.find(']') else {
+            return Err("its IPv6 address has no closing bracket");
+        };
+        let (host, rest) = host_and_port.split_at(end + 1);
+        return match rest.strip_prefix(':') {
+            Some(port) => Ok((host, port)),
+            None if rest.is_empty() => Ok((host, "")),
+            None => Err("only a port may follow the closing bracket of an IPv6 address"),
+        };
+    }
+    let (host, port) = host_and_port.split_once(':').unwrap_or((host_and_port, ""));
+    if port.contains(':') {
+        return Err("it has more than one colon in its host; put an IPv6 address in brackets");
+    }
+    Ok((host, port))
+}
+
+fn read_port(port: &str, secure: bool) -> Result<u16, Complaint> {
+    if port.is_empty() {
+        return Ok(default_port(secure));
+    }
+    if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("its port is not a number");
+    }
+    match port.parse() {
+        Ok(0) => Err("its port is 0, which cannot be dialled"),
+        Ok(port) => Ok(port),
+        Err(_) => Err("its port is above 65535"),
+    }
+}
+
+fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
+}
+
+fn read_host(host: &str) -> Result<Host, Complaint> {
+    if let Some(address) = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
+        if address.contains('%') {
+            return Err("its IPv6 address has a zone, which URLs for WebSockets cannot have");
+        }
+        return match address.parse::<Ipv6Addr>() {
+            Ok(address) => Ok(Host::Ip(address.into())),
+            Err(_) => Err("what stands in brackets is not an IPv6 address"),
+        };
+    }
+    if let Ok(address) = host.parse::<Ipv4Addr>() {
+        return Ok(Host::Ip(address.into()));
+    }
+    if !host.is_ascii() {
+        return Err("its host name is not ASCII; pass it in punycode (xn--…)");
+    }
+    let is_name_char = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if !host.bytes().all(is_name_char) {
+        return Err("its host name has a character that no host name has");
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if name.is_empty() {
+        return Err("it has no host");
+    }
+    if name.len() > 253 {
+        return Err("its host name is longer than 253 characters");
+    }
+    if !name.split('.').all(|label| (1..=63).contains(&label.len())) {
+        return Err("its host name has a part that is empty or longer than 63 characters");
+    }
+    // Resolvers read 127.1 or 0x7f.1 as addresses, each in its own way.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if last.bytes().all(|byte| byte.is_ascii_digit()) || last.to_ascii_lowercase().starts_with("0x")
+    {
+        return Err("its host ends in a number and is not an IPv4 address");
+    }
+    Ok(Host::Name(host.to_ascii_lowercase()))
+}
+
+/// `user:password`, percent-decoded, as the value of `Authorization`; `None` if it is empty.
+fn read_userinfo(userinfo: &str) -> Result<Option<HeaderValue>, Complaint> {
+    if userinfo.is_empty() {
+        return Ok(None);
+    }
+    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    handshake::basic(&percent::decode(user)?, &percent::decode(password)?).map(Some)
+}
