@@ -83,8 +83,8 @@ impl Header {
     }
 
     /// Looks for the usual case, and for nothing else: a message in one frame, no reserved bit, not
-    /// masked, its length of 7 or 16 bits in the shortest form, all of it at the beginning of
-    /// `bytes`. Its kind and where its payload is; `None` means that [`parse`](Self::parse) must look.
+    /// masked, its length in the shortest form. Its kind, and where its payload is or will be, which
+    /// may be beyond `bytes`; `None` means that [`parse`](Self::parse) must look.
     #[inline]
     pub(crate) fn whole_message(bytes: &[u8]) -> Option<(Opcode, Range<usize>)> {
         let [first, second, rest @ ..] = bytes else {
@@ -105,9 +105,18 @@ impl Header {
                 }
                 4..4 + usize::from(len)
             }
+            LEN_64 => {
+                let (extended, _) = rest.split_first_chunk::<8>()?;
+                let len = u64::from_be_bytes(*extended);
+                // Longer ones are not usual.
+                if !(0x1_0000..1 << 20).contains(&len) {
+                    return None;
+                }
+                10..10 + usize::try_from(len).ok()?
+            }
             _ => return None,
         };
-        (range.end <= bytes.len()).then_some((opcode, range))
+        Some((opcode, range))
     }
 
     /// Writes the header to the beginning of `out`, with the length in its shortest form; how many
@@ -231,11 +240,19 @@ mod tests {
 
     #[test]
     fn the_short_look_agrees_with_the_parser_or_says_nothing() {
-        let payload = [7; 300];
+        let payload = [0; 300];
         for first in 0..=u8::MAX {
             for second in 0..=u8::MAX {
-                for extended in [[0, 125], [0, 126], [1, 0]] {
-                    let bytes = [&[first, second], &extended[..], &payload].concat();
+                for extended in [
+                    &[0, 125][..],
+                    &[0, 126],
+                    &[1, 0],
+                    &[0, 0, 0, 0, 0, 0, 255, 255],
+                    &[0, 0, 0, 0, 0, 1, 0, 0],
+                    &[0, 0, 0, 0, 0, 16, 0, 0],
+                    &[128, 0, 0, 0, 0, 1, 0, 0],
+                ] {
+                    let bytes = [&[first, second], extended, &payload].concat();
                     for cut in [1, 2, 3, 4, 10, 129, 130, 131, 260, bytes.len()] {
                         let bytes = &bytes[..cut];
                         let Some((opcode, range)) = Header::whole_message(bytes) else {
@@ -243,7 +260,6 @@ mod tests {
                         };
                         let (header, used) = parse(bytes).unwrap().unwrap();
                         assert!(header.fin && header.rsv == 0 && header.mask.is_none());
-                        assert!(range.end <= bytes.len());
                         assert_eq!((header.opcode, used), (opcode, range.start));
                         assert_eq!(header.len, range.len() as u64);
                     }
@@ -251,8 +267,12 @@ mod tests {
             }
         }
         assert_eq!(
-            Header::whole_message(&[0x82, 1, 9]),
+            Header::whole_message(&[0x82, 1]),
             Some((Opcode::Binary, 2..3))
+        );
+        assert_eq!(
+            Header::whole_message(&[0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+            Some((Opcode::Text, 10..0x1_000a))
         );
     }
 

@@ -57,7 +57,17 @@ impl Protocol {
     #[inline]
     pub(crate) fn whole_message(&self, input: &[u8]) -> Option<(Opcode, Range<usize>)> {
         let (opcode, range) = Header::whole_message(input)?;
-        (range.len() <= self.max_whole && self.assembler.is_idle()).then_some((opcode, range))
+        (range.end <= input.len() && range.len() <= self.max_whole && self.assembler.is_idle())
+            .then_some((opcode, range))
+    }
+
+    /// How long a frame at the beginning of `input` is in all that has not fully arrived, if it is a
+    /// message by itself: then it need not be taken in parts. [`receive`](Self::receive) may still
+    /// take it, and must when nothing more comes for now, since a text fails at its first bad byte.
+    pub(crate) fn incomplete_message(&self, input: &[u8]) -> Option<usize> {
+        let (_, range) = Header::whole_message(input)?;
+        (range.end > input.len() && range.len() <= self.max_whole && self.assembler.is_idle())
+            .then_some(range.end)
     }
 
     /// Takes bytes from the beginning of `input`: how many, and what they came to.

@@ -92,7 +92,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// Ready when there is a batch to lend.
     fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<(), Error>>> {
         if self.held_taken {
-            (self.held, self.held_taken) = (None, false);
+            self.take_held();
         }
         if self.held.is_some() {
             return Poll::Ready(Some(Ok(())));
@@ -105,7 +105,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         for _ in 0..TURN {
             self.note_arrival();
             if self.lies_ready() {
-                self.streak += 1;
                 return Poll::Ready(Some(Ok(())));
             }
             match ready!(self.poll_step(Role::Reader, cx)) {
@@ -124,13 +123,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     }
 
     /// Whether the read buffer begins with a message that can be lent.
-    fn lies_ready(&self) -> bool {
+    fn lies_ready(&mut self) -> bool {
         let unread = self.read.unread();
         let Some((opcode, range)) = self.protocol.whole_message(unread) else {
             return false;
         };
         // What is no text is found again, and failed, on the long way.
-        opcode == Opcode::Binary || utf8::text(&unread[range]).is_some()
+        if opcode == Opcode::Text && range.len() > CHECKED_TWICE {
+            let Some(message) = self.share(opcode, range) else {
+                return false;
+            };
+            self.hold(message);
+            return true;
+        }
+        let lent = opcode == Opcode::Binary || utf8::text(&unread[range]).is_some();
+        self.streak += u16::from(lent);
+        lent
     }
 
     /// One arrival time for each read; where `next` has read before, the time it is first looked at.
@@ -210,6 +218,10 @@ impl From<MessageRef<'_>> for Message {
     }
 }
 
+/// A batch begins with a text that has been checked, and checks it again when it lends it; one that is
+/// longer is held instead, which costs an allocation.
+const CHECKED_TWICE: usize = 4 << 10;
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -275,6 +287,21 @@ mod tests {
         let mut ws = stream(b"\x01\x01b\x80\x01c\x81\x01d");
         assert_eq!(ws.next_batch().await.unwrap().unwrap().count(), 1);
         assert_eq!(ws.next().await.unwrap().unwrap(), Message::from("d"));
+    }
+
+    #[tokio::test]
+    async fn a_long_text_is_lent_between_short_ones() {
+        let long = "x".repeat(CHECKED_TWICE + 1);
+        let mut bytes = b"\x81\x01a\x81\x7e".to_vec();
+        bytes.extend(u16::try_from(long.len()).unwrap().to_be_bytes());
+        bytes.extend([long.as_bytes(), b"\x81\x01b"].concat());
+        let mut ws = WsStream::from_upgraded(tokio::io::empty(), bytes.into(), Config::default());
+        let mut seen = Vec::new();
+        while let Some(Ok(batch)) = ws.next_batch().await {
+            seen.extend(batch.map(Message::from));
+        }
+        assert_eq!(seen, ["a", &long, "b"].map(Message::from));
+        assert_eq!(ws.stats().received.messages, 3);
     }
 
     #[tokio::test]

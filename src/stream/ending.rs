@@ -119,7 +119,11 @@ fn drain<T: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     for _ in 0..DRAINED_AT_ONCE {
-        let count = ready!(read.poll_fill(io, cx))?;
+        let polled = read.poll_fill(io, cx, 0);
+        if polled.is_pending() {
+            read.park();
+        }
+        let count = ready!(polled)?;
         if count == 0 {
             return Poll::Ready(Ok(()));
         }

@@ -1,6 +1,7 @@
 //! Bytes that were read and not yet taken.
 
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -11,12 +12,16 @@ use super::pool;
 
 /// Holds a buffer only while there are bytes in it.
 pub(super) struct ReadBuffer {
-    /// Initialised memory; empty while nothing is held.
-    buffer: Box<[u8]>,
+    /// Initialised memory; empty while nothing is held, and while it is `shared`.
+    own: Box<[u8]>,
+    /// The same memory from when a slice of it was given until the next read.
+    shared: Bytes,
     start: usize,
     end: usize,
     /// How much is read at once.
     at_once: usize,
+    /// So many messages are still to be copied, because slices given before were being held.
+    unshared: u8,
     /// Whether something was read since somebody last asked.
     pub(super) fresh: bool,
 }
@@ -26,23 +31,30 @@ impl ReadBuffer {
     pub(super) fn new(read_already: Bytes) -> Self {
         let end = read_already.len();
         Self {
-            buffer: Vec::from(read_already).into(),
+            own: Vec::from(read_already).into(),
+            shared: Bytes::new(),
             start: 0,
             end,
             at_once: pool::BUFFER_SIZE,
+            unshared: 0,
             fresh: true,
         }
     }
 
     #[inline]
     pub(super) fn unread(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
+        &self.bytes()[self.start..self.end]
     }
 
     /// What is unread, and how much of the buffer has been consumed: to lend the one and move on in
     /// the other.
     pub(super) fn lend(&mut self) -> (&[u8], &mut usize) {
-        (&self.buffer[self.start..self.end], &mut self.start)
+        let bytes: &[u8] = if self.shared.is_empty() {
+            &self.own
+        } else {
+            &self.shared
+        };
+        (&bytes[self.start..self.end], &mut self.start)
     }
 
     #[inline]
@@ -51,31 +63,46 @@ impl ReadBuffer {
         self.start += count;
     }
 
+    /// A part of what is unread, to be given away: a slice of the buffer, unless those given before
+    /// are being kept. Then a copy, so that nobody's few bytes hold a whole buffer.
+    pub(super) fn share(&mut self, part: Range<usize>) -> Bytes {
+        if self.unshared > 0 {
+            self.unshared -= 1;
+            return Bytes::copy_from_slice(&self.unread()[part]);
+        }
+        if self.shared.is_empty() {
+            self.shared = std::mem::take(&mut self.own).into();
+        }
+        self.shared
+            .slice(self.start + part.start..self.start + part.end)
+    }
+
     /// Reads once; `Ready(0)` is the end of the transport.
     ///
-    /// The caller has taken all but a few bytes before: an unfinished header or control frame.
+    /// What is unread stays in front; room is made for it to become `wanted` bytes in all, which are
+    /// no more than a buffer of the pool holds. When nothing can be read, [`park`](Self::park) follows.
     #[inline]
     pub(super) fn poll_fill<T: AsyncRead + Unpin>(
         &mut self,
         io: &mut T,
         cx: &mut Context<'_>,
+        wanted: usize,
     ) -> Poll<io::Result<usize>> {
         if self.start < self.end {
-            self.make_room();
+            self.make_room(wanted);
         } else {
             (self.start, self.end) = (0, 0);
-            if self.buffer.len() != pool::BUFFER_SIZE {
-                self.buffer = pool::take();
+            if !self.shared.is_empty() {
+                self.take_back();
+            }
+            if self.own.len() != pool::BUFFER_SIZE {
+                self.own = pool::take();
             }
         }
-        let most = self.buffer.len().min(self.end + self.at_once);
-        let mut room = ReadBuf::new(&mut self.buffer[self.end..most]);
-        let polled = Pin::new(io).poll_read(cx, &mut room);
+        let most = self.own.len().min(self.end + self.at_once);
+        let mut room = ReadBuf::new(&mut self.own[self.end..most]);
+        ready!(Pin::new(io).poll_read(cx, &mut room))?;
         let count = room.filled().len();
-        if polled.is_pending() {
-            self.park();
-        }
-        ready!(polled)?;
         if count == self.at_once {
             self.at_once = pool::BUFFER_SIZE;
         }
@@ -90,44 +117,87 @@ impl ReadBuffer {
         self.at_once = BEFORE_LARGE;
     }
 
-    /// Drops everything and gives the memory back.
-    pub(super) fn clear(&mut self) {
-        pool::give(std::mem::take(&mut self.buffer));
-        (self.start, self.end) = (0, 0);
-    }
-
-    /// Puts what is unread at the beginning of a buffer of the pool.
-    #[cold]
-    fn make_room(&mut self) {
-        let unread = self.start..self.end;
-        debug_assert!(
-            unread.len() < pool::BUFFER_SIZE / 2,
-            "whole frames have been taken"
-        );
-        if self.buffer.len() == pool::BUFFER_SIZE {
-            self.buffer.copy_within(unread.clone(), 0);
-        } else {
-            let mut buffer = pool::take();
-            buffer[..unread.len()].copy_from_slice(self.unread());
-            self.buffer = buffer;
-        }
-        (self.start, self.end) = (0, unread.len());
-    }
-
-    /// Nothing can be read now: keeps the few unread bytes, and no buffer.
+    /// Nothing can be read now: keeps what is unread, and no buffer.
     #[inline]
-    fn park(&mut self) {
-        let kept = if self.end == 0 {
+    pub(super) fn park(&mut self) {
+        let kept: Box<[u8]> = if self.start == self.end {
             Box::default()
         } else {
             self.unread().into()
         };
-        pool::give(std::mem::replace(&mut self.buffer, kept));
+        self.clear();
+        self.end = kept.len();
+        self.own = kept;
+    }
+
+    /// Drops everything and gives the memory back.
+    pub(super) fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
+        if !self.shared.is_empty() {
+            self.take_back();
+        }
+        pool::give(std::mem::take(&mut self.own));
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        if self.shared.is_empty() {
+            &self.own
+        } else {
+            &self.shared
+        }
+    }
+
+    /// Makes room behind what is unread. A little of it is moved to the front at each read, so that
+    /// reads go where memory is warm; much of it only when it must be.
+    #[cold]
+    fn make_room(&mut self, wanted: usize) {
+        let unread = self.start..self.end;
+        let wanted = wanted.max(unread.len() + 1);
+        debug_assert!(
+            wanted <= pool::BUFFER_SIZE,
+            "a longer frame is not kept here"
+        );
+        let mut old = Bytes::new();
+        if !self.shared.is_empty() {
+            old = self.take_back();
+        }
+        if self.own.len() == pool::BUFFER_SIZE {
+            if unread.len() > MOVED && self.start + wanted <= pool::BUFFER_SIZE {
+                return;
+            }
+            self.own.copy_within(unread.clone(), 0);
+        } else {
+            let bytes = if old.is_empty() { &self.own } else { &old[..] };
+            let mut buffer = pool::take();
+            buffer[..unread.len()].copy_from_slice(&bytes[unread.clone()]);
+            self.own = buffer;
+        }
+        (self.start, self.end) = (0, unread.len());
+    }
+
+    /// Ends the sharing. The buffer is our own again if all slices of it are gone; else it is given,
+    /// and messages are copied for a while.
+    fn take_back(&mut self) -> Bytes {
+        let shared = std::mem::take(&mut self.shared);
+        if shared.is_unique() {
+            self.own = Vec::from(shared).into();
+            return Bytes::new();
+        }
+        self.unshared = COPIED;
+        shared
     }
 }
 
 /// Room for a header and a few small frames, and little to copy if a large one follows.
 const BEFORE_LARGE: usize = 512;
+
+/// An incomplete frame of this size is moved at each read: 60 ns at most.
+const MOVED: usize = 4 << 10;
+
+/// So many messages are copied before it is tried again whether slices are dropped soon. At worst
+/// each of so many messages that are kept holds one more KiB than it needs.
+const COPIED: u8 = 64;
 
 impl Drop for ReadBuffer {
     fn drop(&mut self) {
@@ -143,7 +213,7 @@ mod tests {
 
     fn fill(buffer: &mut ReadBuffer, io: &mut (impl AsyncRead + Unpin)) -> Poll<usize> {
         buffer
-            .poll_fill(io, &mut Context::from_waker(Waker::noop()))
+            .poll_fill(io, &mut Context::from_waker(Waker::noop()), 0)
             .map(Result::unwrap)
     }
 
@@ -163,7 +233,65 @@ mod tests {
         let (mut near, _far) = tokio::io::duplex(8);
         let mut buffer = ReadBuffer::new(Bytes::from_static(b"ab"));
         assert_eq!(fill(&mut buffer, &mut near), Poll::Pending);
+        buffer.park();
         assert_eq!(buffer.unread(), b"ab");
-        assert!(buffer.buffer.len() == 2);
+        assert!(buffer.own.len() == 2);
+    }
+
+    #[test]
+    fn slices_outlive_what_is_read_next() {
+        let mut buffer = ReadBuffer::new(Bytes::new());
+        assert_eq!(fill(&mut buffer, &mut &b"abcdef"[..]), Poll::Ready(6));
+        let first = buffer.share(0..2);
+        buffer.consume(2);
+        let second = buffer.share(0..3);
+        buffer.consume(3);
+        assert_eq!(fill(&mut buffer, &mut &b"gh"[..]), Poll::Ready(2));
+        assert_eq!(buffer.unread(), b"fgh");
+        assert_eq!((&first[..], &second[..]), (&b"ab"[..], &b"cde"[..]));
+    }
+
+    #[test]
+    fn a_buffer_comes_back_when_its_slices_are_gone() {
+        let mut buffer = ReadBuffer::new(Bytes::new());
+        let mut address = None;
+        for _ in 0..3 {
+            assert_eq!(fill(&mut buffer, &mut &b"ab"[..]), Poll::Ready(2));
+            let slice = buffer.share(0..2);
+            assert_eq!(*address.get_or_insert(slice.as_ptr()), slice.as_ptr());
+            buffer.consume(2);
+        }
+    }
+
+    #[test]
+    fn whoever_keeps_slices_gets_copies() {
+        let mut buffer = ReadBuffer::new(Bytes::new());
+        assert_eq!(fill(&mut buffer, &mut &b"ab"[..]), Poll::Ready(2));
+        let kept = buffer.share(0..2);
+        buffer.consume(2);
+        for _ in 0..COPIED {
+            assert_eq!(fill(&mut buffer, &mut &b"cd"[..]), Poll::Ready(2));
+            let copy = buffer.share(0..2);
+            assert_ne!(copy.as_ptr(), buffer.unread().as_ptr());
+            buffer.consume(2);
+        }
+        assert_eq!(fill(&mut buffer, &mut &b"ef"[..]), Poll::Ready(2));
+        assert_eq!(buffer.share(0..2).as_ptr(), buffer.unread().as_ptr());
+        assert_eq!(kept, "ab");
+    }
+
+    #[test]
+    fn room_is_made_for_a_frame_of_the_size_of_the_buffer() {
+        let mut buffer = ReadBuffer::new(Bytes::new());
+        let bytes = vec![7; pool::BUFFER_SIZE];
+        assert_eq!(
+            fill(&mut buffer, &mut &bytes[..]),
+            Poll::Ready(pool::BUFFER_SIZE)
+        );
+        buffer.consume(10_000);
+        let cx = &mut Context::from_waker(Waker::noop());
+        let polled = buffer.poll_fill(&mut &bytes[..], cx, pool::BUFFER_SIZE);
+        assert!(matches!(polled, Poll::Ready(Ok(10_000))));
+        assert_eq!(buffer.unread(), bytes);
     }
 }
