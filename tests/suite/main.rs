@@ -8,6 +8,7 @@ mod support;
 mod allocations;
 mod back_pressure;
 mod cancellation;
+mod chaos;
 mod close;
 mod closing;
 mod codec;

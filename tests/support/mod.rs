@@ -5,6 +5,7 @@
 
 pub(crate) mod alloc;
 pub(crate) mod answer;
+pub(crate) mod chaos;
 pub(crate) mod io;
 pub(crate) mod pipe;
 pub(crate) mod random;
