@@ -5,3 +5,9 @@ fuzz() {
   cargo fmt --manifest-path fuzz/Cargo.toml --check
   fuzz/run --seconds 5
 }
+
+# Random and spoilt streams through this client and through tungstenite: every difference is explained or a failure.
+differential() {
+  cargo fmt --manifest-path tests/differential/Cargo.toml --check
+  cargo run --quiet --release --manifest-path tests/differential/Cargo.toml -- 300000
+}
