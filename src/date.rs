@@ -2,26 +2,32 @@
 
 use std::time::Duration;
 
-/// Reads an IMF-fixdate, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7), as the time since 1970.
-///
-/// The two obsolete formats are not read: nobody has sent them for decades.
-pub(crate) fn parse_http(text: &str) -> Option<Duration> {
-    let (_, text) = text.split_once(", ")?;
-    let text = text.strip_suffix(" GMT")?;
-    let mut parts = text.split([' ', ':']);
-    let day = number(parts.next()?)?;
-    let month = parts.next()?;
+/// Reads a date in any of the three forms that must be understood (RFC 9110 §5.6.7), as the time
+/// since 1970. `now` tells what a year of two digits means.
+pub(crate) fn parse_http(text: &str, now: Duration) -> Option<Duration> {
+    let parts = text.split([' ', ':', '-']).filter(|part| !part.is_empty());
+    let parts: Vec<_> = parts.take(MOST_PARTS + 1).collect();
+    let (day, month, year, [hour, minute, second]) = match parts[..] {
+        // `Sun, 06 Nov 1994 08:49:37 GMT`, and of old `Sunday, 06-Nov-94 08:49:37 GMT`.
+        [weekday, day, month, year, hour, minute, second, "GMT"] if weekday.ends_with(',') => {
+            (day, month, year, [hour, minute, second])
+        }
+        // Of old, from C's asctime: `Sun Nov  6 08:49:37 1994`.
+        [_, month, day, hour, minute, second, year] => (day, month, year, [hour, minute, second]),
+        _ => return None,
+    };
     let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
-    let year = number(parts.next()?)?;
-    let (hour, minute, second) = (
-        number(parts.next()?)?,
-        number(parts.next()?)?,
-        number(parts.next()?)?,
-    );
-    if parts.next().is_some() {
-        return None;
-    }
-    since_1970([year, month, day], [hour, minute, second])
+    let (day, written) = (number(day)?, number(year)?);
+    let time = [number(hour)?, number(minute)?, number(second)?];
+    let year = if year.len() == 2 {
+        // The last such year that is not more than 50 years ahead.
+        let (this_year, _, _) = civil(now.as_secs() / 86_400);
+        let latest = this_year + 50;
+        latest - (latest - written) % 100
+    } else {
+        written
+    };
+    since_1970([year, month, day], time)
 }
 
 /// Reads `20311231235959Z`, the form of dates in certificates (RFC 5280 §4.1.2.5.2), as the time since
@@ -102,6 +108,9 @@ fn days_in(year: u64, month: u64) -> u64 {
     }
 }
 
+/// The parts of a date in the form that has most of them.
+const MOST_PARTS: usize = 8;
+
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
@@ -112,8 +121,15 @@ mod tests {
 
     #[test]
     fn dates_of_http_are_read() {
-        let read = |text| parse_http(text).map(|time| time.as_secs());
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        let now = Duration::from_secs(1_700_000_000);
+        let read = |text| parse_http(text, now).map(|time| time.as_secs());
+        for same in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(read(same), Some(784_111_777), "{same}");
+        }
         assert_eq!(read("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
         assert_eq!(read("Thu, 29 Feb 2024 12:00:00 GMT"), Some(1_709_208_000));
         for bad in [
@@ -125,6 +141,9 @@ mod tests {
             "Sun, 06 Foo 1994 08:49:37 GMT",
             "Sun, 06 Nov 99999999999999999999 08:49:37 GMT",
             "Sun, +6 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37",
+            "Sun Nov  6 08:49:37 1994 GMT",
+            "Sun Nov  6 1994",
         ] {
             assert_eq!(read(bad), None, "{bad}");
         }
@@ -148,6 +167,21 @@ mod tests {
         ] {
             assert_eq!(read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_year_of_two_digits_is_at_most_fifty_years_ahead() {
+        let year = |this_year, digits| {
+            let now = Duration::from_secs(days_before(this_year, 7, 1) * 86_400);
+            let text = format!("Monday, 01-Jan-{digits:02} 00:00:00 GMT");
+            let time = parse_http(&text, now).unwrap();
+            civil(time.as_secs() / 86_400).0
+        };
+        assert_eq!(year(2026, 26), 2026);
+        assert_eq!(year(2026, 76), 2076);
+        assert_eq!(year(2026, 77), 1977);
+        assert_eq!(year(2099, 0), 2100);
+        assert_eq!(year(1970, 99), 1999);
     }
 
     #[test]

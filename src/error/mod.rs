@@ -78,15 +78,13 @@ impl Error {
         if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
             return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
         }
-        let until = date::parse_http(value)?;
+        let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let clock = clock.unwrap_or_default();
         let now = fields
             .get(header::DATE)
-            .and_then(|date| date::parse_http(date.to_str().ok()?.trim()))
-            .or_else(|| {
-                SystemTime::now()
-                    .duration_since(SystemTime::UNIX_EPOCH)
-                    .ok()
-            })?;
+            .and_then(|date| date::parse_http(date.to_str().ok()?.trim(), clock))
+            .unwrap_or(clock);
+        let until = date::parse_http(value, now)?;
         Some(until.saturating_sub(now))
     }
 

@@ -282,3 +282,31 @@ fn a_refusal_on_a_socket_is_whole_and_in_time() {
         server.done().await;
     });
 }
+
+#[test]
+fn retry_after_is_read_in_every_form_that_must_be_understood() {
+    paused(async {
+        for (value, seconds) in [
+            ("120", Some(120)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(37)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(37)),
+            ("Sun Nov  6 08:49:37 1994", Some(37)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+        ] {
+            let error = refused(move |mut peer| async move {
+                peer.request().await;
+                peer.send(format!(
+                    "HTTP/1.1 503 Busy\r\nDate: Sun, 06 Nov 1994 08:49:00 GMT\r\n\
+                     Retry-After: {value}\r\nContent-Length: 0\r\n\r\n"
+                ))
+                .await;
+                peer.drain().await;
+            })
+            .await;
+            let wanted = seconds.map(Duration::from_secs);
+            assert_eq!(error.retry_after(), wanted, "{value}");
+        }
+    });
+}
