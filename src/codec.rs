@@ -51,7 +51,9 @@ impl FrameCodec {
         }
     }
 
-    /// The largest frame that is accepted, in bytes of payload, inclusive. Default: 64 MiB.
+    /// The largest data frame that is accepted, in bytes of payload, inclusive. Default: 64 MiB.
+    ///
+    /// Control frames have a limit of their own, 125 bytes (RFC 6455 §5.5).
     pub fn max_frame_size(mut self, bytes: usize) -> Self {
         self.max_frame_size = bytes;
         self
@@ -78,7 +80,7 @@ impl FrameCodec {
         if header.mask.is_some() {
             return Err(ProtocolError::MaskedFrame);
         }
-        if header.len > self.max_frame_size as u64 {
+        if header.len > self.max_frame_size as u64 && !header.opcode.is_control() {
             let (size, limit) = (header.len, self.max_frame_size);
             return Err(ProtocolError::FrameTooLarge { size, limit });
         }
@@ -260,9 +262,11 @@ mod tests {
             1
         );
         assert_eq!(
-            decode_all(small, &[0x82, 4]).unwrap_err().kind(),
+            decode_all(small.clone(), &[0x82, 4]).unwrap_err().kind(),
             ErrorKind::TooLarge
         );
+        let ping = [0x89, 4, 1, 2, 3, 4];
+        assert_eq!(decode_all(small, &ping).unwrap().len(), 1);
     }
 
     #[test]

@@ -46,9 +46,10 @@ impl Config {
         self
     }
 
-    /// The largest frame that is accepted, in bytes of payload, inclusive. Default: 64 MiB.
+    /// The largest data frame that is accepted, in bytes of payload, inclusive. Default: 64 MiB.
     ///
-    /// Fragments may add up to more than this, up to the message limit.
+    /// Fragments may add up to more than this, up to the message limit. Control frames are small by
+    /// themselves (125 bytes, RFC 6455 §5.5) and pass.
     pub fn max_frame_size(mut self, bytes: usize) -> Self {
         self.max_frame_size = bytes;
         self

@@ -8,7 +8,7 @@ use crate::support::io::{Endless, Exhausted};
 use crate::support::run::{paused, real};
 use crate::support::scripted::{open_with, upgraded};
 use crate::support::verdict::{assert_error, fail_with, next_binary};
-use crate::support::wire::{self, Frame, binary, continuation, text};
+use crate::support::wire::{self, Frame, binary, close, continuation, ping, pong, text};
 
 /// What a hostile peer can cause at most: twice the message limit and 192 KiB.
 fn bound(limit: usize) -> i64 {
@@ -69,6 +69,21 @@ fn a_frame_of_the_limit_passes_and_one_byte_more_fails() {
         assert_eq!(next_binary(&mut ws).await, whole.repeat(2));
         is_too_large(config(), &[binary([7; 1_001])]).await;
         is_too_large(config(), &[binary("").more(), continuation([7; 1_001])]).await;
+    });
+}
+
+#[test]
+fn control_frames_pass_whatever_the_limits_are() {
+    paused(async {
+        let config = Config::default().max_frame_size(2).max_message_size(0);
+        let (mut ws, mut peer) = open_with(config);
+        let frames = [ping([7; 125]), pong([7; 125]), close(1000, "x".repeat(123))];
+        peer.send(wire::concat(&frames)).await;
+        assert!(ws.next().now_or_never().is_none(), "the peer is to end TCP");
+        peer.expect(wire::PONG, [7; 125]).await;
+        peer.expect(wire::CLOSE, 1000_u16.to_be_bytes()).await;
+        drop(peer);
+        assert!(ws.next().await.is_none());
     });
 }
 
