@@ -10,6 +10,7 @@ use longwire::rustls::pki_types::pem::PemObject;
 use longwire::rustls::{ClientConfig, RootCertStore};
 use longwire::{Client, CloseCode, ErrorKind, Phase, Tls};
 use rcgen::date_time_ymd;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -70,6 +71,27 @@ fn a_private_root_is_all_that_is_needed() {
             assert!(ws.close(CloseCode::NORMAL, "").await.unwrap().clean);
             server.done().await;
         }
+    });
+}
+
+#[test]
+fn what_is_no_tls_behind_the_tls_handshake_is_not_blamed_on_the_port() {
+    real(async {
+        let identity = Identity::of(&["localhost"]);
+        let server = TlsServer::start(&identity, |peer| async move {
+            let mut socket = peer.expect("a client that trusts us").into_socket();
+            socket.write_all(b"HTTP/1.1 400 Bad\r\n\r\n").await.unwrap();
+            // Ended by the client.
+            while matches!(socket.read(&mut [0; 1024]).await, Ok(1..)) {}
+        })
+        .await;
+        let error = longwire::connect(server.url("localhost"))
+            .tls(Tls::default().add_root_pem(identity.pem()))
+            .await
+            .unwrap_err();
+        assert_error(&error, ErrorKind::Tls, Phase::Upgrade);
+        assert!(!error.to_string().contains("port"), "{error}");
+        server.done().await;
     });
 }
 

@@ -16,7 +16,7 @@ use super::wire::{self, ClientFrame, ClientFrames};
 /// The server's end of a connection.
 #[derive(Debug)]
 pub(crate) struct Peer<T> {
-    io: T,
+    pub(super) io: T,
     frames: ClientFrames,
 }
 

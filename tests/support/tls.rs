@@ -66,6 +66,13 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider())
 }
 
+impl Peer<TlsStream<TcpStream>> {
+    /// The socket under TLS, for what is no TLS.
+    pub(crate) fn into_socket(self) -> TcpStream {
+        self.io.into_inner().0
+    }
+}
+
 /// A scripted server behind TLS, for one connection.
 #[derive(Debug)]
 pub(crate) struct TlsServer {

@@ -11,10 +11,19 @@ use tokio_rustls::rustls::{
 use super::verifier::is_authority;
 use crate::date;
 
+/// The same for a failure of the TLS handshake, where the server's first bytes may be no TLS at all.
+pub(super) fn explain_handshake(error: &io::Error) -> Option<String> {
+    if let Error::InvalidMessage(InvalidMessage::InvalidContentType) = inside(error)? {
+        return Some(
+            "the server does not speak TLS on this port: use ws:// or another port".to_owned(),
+        );
+    }
+    explain(error)
+}
+
 /// What went wrong, if the failure is one of TLS and not of the transport under it.
 pub(in crate::connect) fn explain(error: &io::Error) -> Option<String> {
-    let error = error.get_ref()?.downcast_ref::<Error>()?;
-    Some(match error {
+    Some(match inside(error)? {
         error if is_authority(error) => {
             "the server's certificate is not accepted: it is an authority's (CA:TRUE); if it is \
              your own, trust it by Tls::add_root_pem"
@@ -26,15 +35,16 @@ pub(in crate::connect) fn explain(error: &io::Error) -> Option<String> {
                 certificate(why)
             )
         }
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "the server does not speak TLS on this port: use ws:// or another port".to_owned()
-        }
         Error::AlertReceived(alert) => format!("the server ended TLS: {}", alerted(*alert)),
         Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
             "the server speaks neither TLS 1.2 nor TLS 1.3".to_owned()
         }
         other => format!("TLS failed: {other}"),
     })
+}
+
+fn inside(error: &io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 fn certificate(error: &CertificateError) -> String {

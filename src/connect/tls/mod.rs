@@ -23,6 +23,7 @@ use crate::error::{Error, ErrorKind, Phase};
 use crate::report::TlsReport;
 
 pub(super) use self::explain::explain;
+use self::explain::explain_handshake;
 pub use self::settings::Tls;
 
 /// How TLS is set up where it is not left to the defaults.
@@ -130,7 +131,7 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
 }
 
 fn failure(error: io::Error) -> Error {
-    if let Some(why) = explain(&error) {
+    if let Some(why) = explain_handshake(&error) {
         return Error::new(ErrorKind::Tls, Phase::Tls, why).with_source(error);
     }
     let message = if error.kind() == io::ErrorKind::UnexpectedEof {
