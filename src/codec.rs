@@ -70,16 +70,17 @@ impl FrameCodec {
     /// Reads and judges a header: it, and how many bytes it takes. `None` while it is not complete.
     #[inline]
     pub(crate) fn header(&self, bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
+        // What is wrong in the first two bytes is wrong whether or not the others ever come.
+        match Header::beginning(bytes) {
+            Some((0, false)) => {}
+            Some((0, true)) => return Err(ProtocolError::MaskedFrame),
+            Some((rsv, _)) => return Err(ProtocolError::ReservedBits(rsv)),
+            None => return Ok(None),
+        }
         let parsed = Header::parse(bytes)?;
         let Some((header, _)) = &parsed else {
             return Ok(None);
         };
-        if header.rsv != 0 {
-            return Err(ProtocolError::ReservedBits(header.rsv));
-        }
-        if header.mask.is_some() {
-            return Err(ProtocolError::MaskedFrame);
-        }
         if header.len > self.max_frame_size as u64 && !header.opcode.is_control() {
             let (size, limit) = (header.len, self.max_frame_size);
             return Err(ProtocolError::FrameTooLarge { size, limit });

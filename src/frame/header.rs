@@ -82,6 +82,15 @@ impl Header {
         )))
     }
 
+    /// The reserved bits and whether there is a mask, which two bytes tell.
+    #[inline]
+    pub(crate) fn beginning(bytes: &[u8]) -> Option<(u8, bool)> {
+        let [first, second, ..] = bytes else {
+            return None;
+        };
+        Some(((first & RSV) >> 4, second & MASK != 0))
+    }
+
     /// Looks for the usual case, and for nothing else: a message in one frame, no reserved bit, not
     /// masked, its length in the shortest form. Its kind, and where its payload is or will be, which
     /// may be beyond `bytes`; `None` means that [`parse`](Self::parse) must look.

@@ -306,7 +306,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         self.queue.push(Opcode::Close, true, body.as_slice());
         self.protocol.close_sent();
         self.state = State::Closing(Box::pin(tokio::time::sleep(self.close_timeout)));
-        self.wakers.wake_other(Role::Writer);
+        // There is a deadline now, and whoever waits for the peer has to watch it.
+        self.wakers.wake_reader();
     }
 
     /// Writes what the transport takes at once and waits for nothing.

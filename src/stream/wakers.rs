@@ -78,6 +78,13 @@ impl Wakers {
             }
         }
     }
+
+    /// Something has changed that whoever waits for a message must look at.
+    pub(super) fn wake_reader(&self) {
+        if let Some(reader) = &self.reader {
+            reader.wake_by_ref();
+        }
+    }
 }
 
 struct Both {

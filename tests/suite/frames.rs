@@ -123,6 +123,26 @@ fn a_bad_header_fails_before_its_payload_comes() {
     });
 }
 
+/// Nor on the rest of the header, where two bytes tell enough.
+#[test]
+fn a_bad_header_fails_before_it_is_whole() {
+    paused(async {
+        for bad in [
+            [0x81, 0x85],
+            [0x81, 0x80],
+            [0x82, 0xfe],
+            [0x89, 0x84],
+            [0xc1, 0x7e],
+            [0x92, 0x7f],
+            [0x83, 0x7f],
+            [0x89, 0x7e],
+            [0x09, 0x00],
+        ] {
+            breaks(&bad, &[], ErrorKind::Protocol, CloseCode::PROTOCOL_ERROR).await;
+        }
+    });
+}
+
 #[test]
 fn nothing_behind_the_first_error_is_delivered() {
     paused(async {

@@ -1,13 +1,15 @@
 //! Two tasks that poll one connection, by hand: whoever waits is woken, although the socket remembers
 //! one waker for each direction and both tasks read and write.
 
-use std::pin::Pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use futures::{Sink, Stream};
-use longwire::{Config, Message, WsStream};
+use longwire::{Config, ErrorKind, Message, WsStream};
 use tokio::task::unconstrained;
 
 use crate::support::pipe::{Far, Near, pipe};
@@ -138,6 +140,28 @@ fn a_writer_that_closes_wakes_the_reader() {
             }
         }
         panic!("the reader waits for ever");
+    }));
+}
+
+/// A close is begun and nobody waits for it but the reader: it has to watch the deadline.
+#[test]
+fn a_reader_watches_the_deadline_of_a_close_that_another_task_began() {
+    paused(unconstrained(async {
+        let (near, _far) = pipe(1_000);
+        let mut ws = upgraded(near, Config::default());
+        let (reader, writer) = (Task::new(), Task::new());
+        assert!(poll_next(&mut ws, &reader).is_pending());
+        let begun = pin!(ws.start_close(1000, "")).poll(&mut writer.cx());
+        assert!(matches!(begun, Poll::Ready(Ok(()))));
+        assert!(reader.woken(), "nobody looks at the deadline");
+        assert!(poll_next(&mut ws, &reader).is_pending());
+        tokio::time::advance(Duration::from_secs(6)).await;
+        assert!(reader.woken(), "the deadline has passed");
+        let end = poll_next(&mut ws, &reader);
+        assert!(
+            matches!(&end, Poll::Ready(Some(Err(error))) if error.kind() == ErrorKind::Timeout),
+            "{end:?}"
+        );
     }));
 }
 
