@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use longwire::{CloseCode, Config, ErrorKind, Side};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::support::io::{Chaos, Endless, Exhausted};
 use crate::support::run::{paused, real};
@@ -148,13 +148,33 @@ fn a_server_that_never_closes_tcp_is_left_after_the_close_timeout() {
         peer.send(close(1000, "").bytes()).await;
         let begun = Instant::now();
         ends(&mut ws).await;
-        assert!(begun.elapsed() <= CLOSE_TIMEOUT + Duration::from_millis(100));
+        let most = CLOSE_TIMEOUT + Duration::from_millis(100);
+        assert!((CLOSE_TIMEOUT..=most).contains(&begun.elapsed()));
         assert_eq!(
             ws.close_info(),
             Some(&close_info(Side::Server, 1000, "", true))
         );
         peer.expect_close(1000).await;
         peer.expect_end().await;
+    });
+}
+
+/// The server ends TCP first (RFC 6455 §7.1.1): until it does, this side's stays open.
+#[test]
+fn tcp_is_ended_after_the_server_has_ended_it() {
+    paused(async {
+        let (mut ws, mut peer) = open();
+        peer.send(close(1000, "").bytes()).await;
+        let begun = Instant::now();
+        let server = async {
+            peer.expect_close(1000).await;
+            let end = timeout(Duration::from_secs(1), peer.expect_end()).await;
+            assert!(end.is_err(), "the client ended TCP first");
+            peer.finish().await;
+            peer.expect_end().await;
+        };
+        tokio::join!(ends(&mut ws), server);
+        assert_eq!(begun.elapsed().as_secs(), 1);
     });
 }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::support::io::{Chaos, Exhausted};
 use crate::support::run::{paused, real};
 use crate::support::scripted::{Peer, Server, dead_end, open, upgraded};
-use crate::support::verdict::{ends, fails, next_text};
+use crate::support::verdict::{assert_error, ends, fails, next_text};
 use crate::support::wire::{self, binary, close, continuation, ping, text};
 
 #[test]
@@ -242,6 +242,29 @@ fn dropping_the_stream_ends_the_connection() {
         })
         .await;
         let ws = longwire::connect(server.url()).await.unwrap();
+        drop(ws);
+        server.done().await;
+    });
+}
+
+/// To close a socket that holds unread bytes resets the connection: a server that is still writing
+/// would meet the reset before it looks for our Close.
+#[test]
+fn a_server_that_talks_on_behind_its_fault_is_still_told() {
+    real(async {
+        let server = Server::start(|mut peer| async move {
+            peer.switch().await;
+            // More than the buffers of two sockets hold.
+            let late = binary(vec![7; 16 << 20]);
+            let bytes = wire::concat([&text("x").rsv(1), &late]);
+            peer.send(bytes).await;
+            peer.expect_close(1002).await;
+            peer.expect_end().await;
+        })
+        .await;
+        let mut ws = longwire::connect(server.url()).await.unwrap();
+        let error = ws.next().await.unwrap().unwrap_err();
+        assert_error(&error, ErrorKind::Protocol, Phase::Open);
         drop(ws);
         server.done().await;
     });
