@@ -144,4 +144,22 @@ mod tests {
         wakers.forget(Role::Writer);
         assert!(wakers.register(Role::Reader, &reader).will_wake(&reader));
     }
+    #[test]
+    fn a_task_that_polls_with_another_waker_is_woken_by_that_one() {
+        let counts = [0; 3].map(|_| Arc::new(Count::default()));
+        let [reader, writer, moved] = counts.clone().map(Waker::from);
+        let mut wakers = Wakers::default();
+        for (role, waker) in [
+            (Role::Reader, &reader),
+            (Role::Writer, &writer),
+            (Role::Reader, &moved),
+        ] {
+            wakers.register(role, waker);
+        }
+        wakers.register(Role::Writer, &writer).wake_by_ref();
+        let woken = counts
+            .each_ref()
+            .map(|count| count.0.load(Ordering::Relaxed));
+        assert_eq!(woken, [0, 1, 1]);
+    }
 }
