@@ -144,6 +144,7 @@ mod tests {
         wakers.forget(Role::Writer);
         assert!(wakers.register(Role::Reader, &reader).will_wake(&reader));
     }
+
     #[test]
     fn a_task_that_polls_with_another_waker_is_woken_by_that_one() {
         let counts = [0; 3].map(|_| Arc::new(Count::default()));
