@@ -52,11 +52,18 @@ readme_test_command() {
 tests_no_default() { cargo test --locked --no-default-features; }
 tests_all() { cargo test --locked --all-features; }
 
+# Whoever runs the tests may have a proxy: here one that does not answer.
+tests_with_proxy_variables() {
+  local dead=http://127.0.0.1:9
+  cargo test --locked --lib --test suite --config \
+    "target.'cfg(all())'.runner=['env', 'http_proxy=$dead', 'HTTPS_PROXY=$dead', 'ALL_PROXY=$dead']" -- client:: contract::
+}
+
 # Every set of features by itself, as in a user's build: the library without what tests add to the features of its
 # dependencies.
 feature_sets() {
   local set
-  for set in "" rustls-ring rustls-aws-lc-rs rustls-ring,rustls-aws-lc-rs; do
+  for set in "" proxy rustls-ring rustls-aws-lc-rs,proxy rustls-ring,rustls-aws-lc-rs; do
     printf '+ features: %s
 ' "${set:-none}"
     cargo clippy --locked --lib --no-default-features --features "$set" -- -D warnings

@@ -49,12 +49,16 @@ pub use self::error::{Error, ErrorKind, Phase};
 pub use self::frame::{Frame, Opcode};
 pub use self::handshake::Handshake;
 pub use self::message::{CloseInfo, Message, Side};
-pub use self::report::{Attempt, CertificateReport, ConnectReport, Failure, TlsReport};
+pub use self::report::{
+    Attempt, CertificateReport, ConnectReport, Failure, ProxyReport, TlsReport,
+};
 pub use self::stream::{Batch, ControlFrame, MessageRef, Stats, Traffic, WsStream};
 pub use self::utf8::Utf8Bytes;
 pub use bytes;
 pub use http;
 
+#[cfg(feature = "proxy")]
+pub use self::connect::proxy::Proxy;
 #[cfg(feature = "__tls")]
 mod tls {
     pub use tokio_rustls::rustls;

@@ -35,6 +35,9 @@ pub struct ConnectReport {
     pub target: String,
     /// How long it took altogether.
     pub elapsed: Duration,
+    /// The proxy on the way, if there is one: the addresses and the attempts are then those of the
+    /// proxy.
+    pub proxy: Option<ProxyReport>,
     /// How long the resolver took; `None` while no name was resolved.
     pub resolve: Option<Duration>,
     /// The addresses that the resolver gave, in the order in which they are tried.
@@ -67,6 +70,19 @@ pub struct Attempt {
     /// Why it failed, or that it was given up because another was faster or the deadline had come;
     /// `None` if it succeeded.
     pub error: Option<String>,
+}
+
+/// The way through a proxy.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ProxyReport {
+    /// The proxy, as `scheme://host:port`.
+    pub url: String,
+    /// The TLS handshake with the proxy; `None` if it wants none, or if it failed.
+    pub tls: Option<TlsReport>,
+    /// How long it took to open the way to the server, once it had been connected to; `None` if it
+    /// did not.
+    pub elapsed: Option<Duration>,
 }
 
 /// What TLS has agreed on.
@@ -112,7 +128,7 @@ pub struct Failure {
 }
 
 impl ConnectReport {
-    /// The address of the TCP connection that was opened.
+    /// The address of the TCP connection that was opened: the proxy's, if there is one.
     pub fn peer(&self) -> Option<SocketAddr> {
         let mut attempts = self.attempts.iter();
         attempts
@@ -178,10 +194,17 @@ impl fmt::Display for ConnectReport {
             (None, _) => "connected in",
         };
         write!(f, "{}: {outcome} {:.1?}", self.target, self.elapsed)?;
+        if let Some(proxy) = &self.proxy {
+            write!(f, "\n  {:<9}{}", "via", proxy.url)?;
+        }
         self.phase(f, Phase::Resolve, "resolve", &self.resolved())?;
         let attempts: Vec<_> = self.attempts.iter().map(ToString::to_string).collect();
         self.phase(f, Phase::Connect, "connect", &attempts)?;
-        self.phase(f, Phase::Proxy, "proxy", &[])?;
+        let proxy = self
+            .proxy
+            .as_ref()
+            .map_or_else(Vec::new, ProxyReport::lines);
+        self.phase(f, Phase::Proxy, "proxy", &proxy)?;
         let tls = self.tls.as_ref().map_or_else(Vec::new, TlsReport::lines);
         self.phase(f, Phase::Tls, "tls", &tls)?;
         let upgrade = match (self.status, self.upgrade) {
@@ -203,6 +226,17 @@ impl fmt::Display for Attempt {
             return Ok(());
         }
         write!(f, " (begun {:.1?} after the first)", self.after)
+    }
+}
+
+impl ProxyReport {
+    fn lines(&self) -> Vec<String> {
+        let mut lines = self.tls.as_ref().map_or_else(Vec::new, TlsReport::lines);
+        lines.extend(
+            self.elapsed
+                .map(|took| format!("opened the way in {took:.1?}")),
+        );
+        lines
     }
 }
 
@@ -331,6 +365,38 @@ mod tests {
         let shown = unresolved.to_string();
         assert!(
             shown.ends_with("309.0ms\n  resolve  failed after 5.0ms: no such host"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_proxy_stands_before_what_is_about_it() {
+        let through = |elapsed| ConnectReport {
+            proxy: Some(ProxyReport {
+                url: "http://proxy.example:3128".to_owned(),
+                tls: None,
+                elapsed,
+            }),
+            ..report()
+        };
+        let shown = through(Some(MS * 3)).to_string();
+        assert!(
+            shown.contains("309.0ms\n  via      http://proxy.example:3128\n  resolve  2"),
+            "{shown}"
+        );
+        assert!(
+            shown.ends_with("\n  proxy    opened the way in 3.0ms"),
+            "{shown}"
+        );
+        let mut failed = through(None);
+        failed.failure = Some(Failure {
+            phase: Phase::Proxy,
+            elapsed: MS * 5,
+            error: "it refused".to_owned(),
+        });
+        let shown = failed.to_string();
+        assert!(
+            shown.ends_with("\n  proxy    failed after 5.0ms: it refused"),
             "{shown}"
         );
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{ClientBuilder, Connect};
+use crate::connect::proxy::ProxyChoice;
 use crate::connect::tls::TlsChoice;
 use crate::connect::{Fixed, Policy, Redirect, Redirects, Resolve, SocketOptions};
 use crate::error::Error;
@@ -17,6 +18,7 @@ pub(super) struct Dialling {
     pub(super) sockets: SocketOptions,
     pub(super) redirects: Option<usize>,
     pub(super) redirect_policy: Option<Policy>,
+    pub(super) proxy: Option<ProxyChoice>,
 }
 
 impl Dialling {
@@ -48,6 +50,7 @@ impl Dialling {
             (!self.fixed.is_empty(), "resolve"),
             (self.redirects.is_some(), "redirects"),
             (self.redirect_policy.is_some(), "redirect_policy"),
+            (self.proxy.as_ref().is_some_and(ProxyChoice::is_on), "proxy"),
         ]
         .into_iter()
         .find_map(|(is_set, name)| is_set.then_some(name))
@@ -68,6 +71,7 @@ impl fmt::Debug for Dialling {
             .field("sockets", &self.sockets)
             .field("redirects", &self.redirects)
             .field("redirect_policy", &self.redirect_policy.is_some())
+            .field("proxy", &self.proxy)
             .finish()
     }
 }

@@ -2,6 +2,8 @@
 
 mod dialling;
 mod options;
+#[cfg(feature = "proxy")]
+mod proxy;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "__tls")]
@@ -26,7 +28,8 @@ use crate::stream::{ControlFrame, Observer, WsStream};
 /// Connects to a `ws://` or `wss://` URL.
 ///
 /// What it returns is awaited, with or without options in between. A program's connections made in
-/// this way share one [`Client`] with the default settings.
+/// this way share one [`Client`] with the default settings: among them, with the feature `proxy`, the
+/// proxy that the environment names.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), longwire::Error> {
@@ -179,9 +182,9 @@ impl Connect {
     /// TLS of one's own, a pipe in a test.
     ///
     /// Nothing is dialled and no TLS is done, also if the URL begins with `wss://`; the URL gives
-    /// the `Host` field and the resource. TLS settings, a resolver or options of sockets beside
-    /// it are an error of kind [`Config`](crate::ErrorKind::Config); what a client has for its other
-    /// connections does not matter.
+    /// the `Host` field and the resource. TLS settings, a resolver, a proxy or options of sockets
+    /// beside it are an error of kind [`Config`](crate::ErrorKind::Config); what a client has for its
+    /// other connections does not matter.
     ///
     /// ```no_run
     /// # #[cfg(unix)]
@@ -293,6 +296,7 @@ impl IntoFuture for Connect {
                 sockets: own.sockets.clone().or(&shared.sockets),
                 tls: &|| own_tls.clone().map_or_else(|| client.connector(), Ok),
                 redirects: own.redirects_or(shared),
+                proxy: own.proxy.as_ref().or(shared.proxy.as_ref()),
             };
             let opened = connect::dial(plan, &means).await?;
             Ok(open(opened, &options.config, observer))

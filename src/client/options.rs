@@ -9,6 +9,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use super::dialling::Dialling;
 use crate::config::Config;
 use crate::connect::Limits;
+use crate::connect::proxy::ProxyChoice;
 use crate::cookies::CookieStore;
 use crate::error::Error;
 use crate::handshake::is_single;
@@ -85,7 +86,10 @@ impl Default for Options {
             limits: Limits::default(),
             config: Config::default(),
             cookies: None,
-            dialling: Dialling::default(),
+            dialling: Dialling {
+                proxy: ProxyChoice::by_default(),
+                ..Dialling::default()
+            },
             complaint: None,
         }
     }

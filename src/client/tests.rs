@@ -188,6 +188,14 @@ fn no_number_of_fields_panics() {
     assert!(error.to_string().contains("too many"), "{error}");
 }
 
+/// Through no proxy that the environment may name.
+fn direct(mut connect: Connect) -> Connect {
+    connect.client = Client::builder().build();
+    let shared = Arc::get_mut(&mut connect.client.0).unwrap();
+    shared.options.dialling.proxy = None;
+    connect
+}
+
 fn connect_to_a() -> Connect {
     connect("ws://a")
 }
@@ -260,7 +268,7 @@ async fn a_connection_goes_from_the_url_to_the_first_message() {
         stream
     };
     let url = format!("ws://u:p@127.0.0.1:{port}/feed");
-    let (ws, _stream) = tokio::join!(connect(url).into_future(), server);
+    let (ws, _stream) = tokio::join!(direct(connect(url)).into_future(), server);
     let mut ws = ws.unwrap();
     assert_eq!(ws.next().await.unwrap().unwrap().as_text(), Some("hi"));
     assert_eq!(ws.handshake().response().status(), 101);
@@ -294,7 +302,7 @@ async fn the_longest_limit_is_no_limit() {
             .await
             .unwrap();
     };
-    let connect = connect(format!("ws://{address}")).timeout(Duration::MAX);
+    let connect = direct(connect(format!("ws://{address}"))).timeout(Duration::MAX);
     let (ws, ()) = tokio::join!(connect.into_future(), server);
     assert!(ws.is_ok());
 }

@@ -4,6 +4,11 @@ mod dns;
 mod location;
 mod percent;
 mod progress;
+#[cfg(feature = "proxy")]
+pub(crate) mod proxy;
+#[cfg(not(feature = "proxy"))]
+#[path = "no_proxy.rs"]
+pub(crate) mod proxy;
 mod redirect;
 mod socket;
 mod target;
@@ -40,6 +45,7 @@ pub(crate) use self::dns::Fixed;
 pub use self::dns::{Resolve, Resolving, SystemResolver};
 pub(crate) use self::progress::Limits;
 use self::progress::{Progress, Stop};
+use self::proxy::ProxyChoice;
 pub use self::redirect::Redirect;
 use self::redirect::Trail;
 pub(crate) use self::redirect::{Policy, Redirects};
@@ -77,6 +83,7 @@ pub(crate) struct Means<'a> {
     /// Asked where a URL wants it.
     pub(crate) tls: &'a (dyn Fn() -> Result<tls::Connector, Error> + Sync),
     pub(crate) redirects: Redirects,
+    pub(crate) proxy: Option<&'a ProxyChoice>,
 }
 
 /// An open connection, ready for frames.
@@ -128,12 +135,13 @@ async fn reach(
     let (target, limits) = (&plan.target, &plan.limits);
     // What cannot be had is said before anything is dialled.
     let tls = target.secure.then(means.tls).transpose()?;
-    let mut stream = match &target.host {
-        Host::Unix(path) => {
+    let mut stream = match (&target.host, proxy::route(means.proxy, target)?) {
+        (_, Some(route)) => route.open(plan, means, trail, progress).await?,
+        (Host::Unix(path), None) => {
             let connecting = unix::connect(path.as_ref(), progress);
             limits.within(Phase::Connect, connecting).await?.into()
         }
-        host => {
+        (host, None) => {
             let addresses = resolve(host, target.port, limits, means, progress).await?;
             trail.ask_policy(target, &addresses)?;
             open_tcp(&addresses, limits, means, progress).await?
@@ -142,6 +150,7 @@ async fn reach(
     if let Some(tls) = tls {
         let handshake = tls.handshake(stream, &target.host, progress);
         stream = limits.within(Phase::Tls, handshake).await?;
+        stream.set_secure();
     }
     let upgrade = upgrade(stream, plan, progress);
     limits.within(Phase::Upgrade, upgrade).await
@@ -197,7 +206,7 @@ where
                 Error::refused(head.map(|()| body))
             }
         },
-        Err(Stop::Failed(error)) => error,
+        Err(Stop::Failed(error)) => progress.blame(error),
         Err(Stop::Late(limit)) => progress.late(limit),
     };
     Err(progress.failed(error))

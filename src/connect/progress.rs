@@ -107,7 +107,22 @@ impl Progress {
                 format!("the limit of {limit:?} for {phase} passed: {detail}")
             }
         };
-        Error::new(ErrorKind::Timeout, phase, message)
+        self.blame(Error::new(ErrorKind::Timeout, phase, message))
+    }
+
+    /// Says so if it is a failure of the proxy, or on the way to it.
+    pub(super) fn blame(&self, error: Error) -> Error {
+        match self.proxy() {
+            Some(proxy) => error.context(format!("the proxy {proxy}")),
+            None => error,
+        }
+    }
+
+    /// The proxy, as long as it has not opened the way to the server.
+    pub(super) fn proxy(&self) -> Option<&str> {
+        let proxy = self.report.proxy.as_ref();
+        let proxy = proxy.filter(|proxy| proxy.elapsed.is_none())?;
+        Some(&proxy.url)
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) async fn dial_with(
         resolver,
         fixed: &[],
         sockets: SocketOptions::default(),
+        proxy: None,
         tls: &|| tls.cloned().ok_or_else(|| Error::config("no TLS")),
         redirects: Redirects::default(),
     };

@@ -14,7 +14,11 @@ use super::unix::UnixStream;
 
 /// The byte stream under a connection that [`connect`](crate::connect()) has dialled: TCP, a Unix
 /// socket, or TLS over either.
-pub struct Transport(Layers);
+pub struct Transport {
+    layers: Layers,
+    /// Whether the TLS on top is with the server; otherwise it is with a proxy.
+    is_secure: bool,
+}
 
 enum Layers {
     Tcp(TcpStream),
@@ -27,7 +31,7 @@ enum Layers {
 /// Does the same with the stream of whichever layer is on top.
 macro_rules! on_top {
     ($transport:expr, $stream:ident => $action:expr) => {
-        match &mut $transport.0 {
+        match &mut $transport.layers {
             Layers::Tcp($stream) => $action,
             Layers::Unix($stream) => $action,
             Layers::Tls(boxed) => {
@@ -57,13 +61,18 @@ impl Transport {
         self.tcp()?.local_addr()
     }
 
-    /// Whether TLS protects the stream.
+    /// Whether TLS protects the stream up to the server. TLS to a proxy does not count.
     pub fn is_tls(&self) -> bool {
-        matches!(self.0, Layers::Tls(_))
+        self.is_secure
+    }
+
+    /// The TLS on top is with the server.
+    pub(super) fn set_secure(&mut self) {
+        self.is_secure = true;
     }
 
     fn tcp(&self) -> io::Result<&TcpStream> {
-        match &self.0 {
+        match &self.layers {
             Layers::Tcp(stream) => Ok(stream),
             Layers::Unix(_) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
@@ -74,21 +83,30 @@ impl Transport {
     }
 }
 
+impl From<Layers> for Transport {
+    fn from(layers: Layers) -> Self {
+        Self {
+            layers,
+            is_secure: false,
+        }
+    }
+}
+
 impl From<TcpStream> for Transport {
     fn from(stream: TcpStream) -> Self {
-        Self(Layers::Tcp(stream))
+        Layers::Tcp(stream).into()
     }
 }
 
 impl From<UnixStream> for Transport {
     fn from(stream: UnixStream) -> Self {
-        Self(Layers::Unix(stream))
+        Layers::Unix(stream).into()
     }
 }
 
 impl From<TlsStream<Self>> for Transport {
     fn from(stream: TlsStream<Self>) -> Self {
-        Self(Layers::Tls(Box::new(stream)))
+        Layers::Tls(Box::new(stream)).into()
     }
 }
 
@@ -135,13 +153,14 @@ impl AsyncWrite for Transport {
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let layers = match &self.0 {
+        let layers = match &self.layers {
             Layers::Tcp(_) => "TCP",
             Layers::Unix(_) => "Unix socket",
             Layers::Tls(_) => "TLS",
         };
         f.debug_struct("Transport")
             .field("layers", &layers)
+            .field("is_secure", &self.is_secure)
             .field("peer", &self.peer_addr().ok())
             .finish()
     }

@@ -82,7 +82,7 @@ fn keep_cookies(plan: &Plan, headers: &HeaderMap) {
     }
 }
 
-async fn send<S: AsyncWrite + Unpin>(stream: &mut S, request: &[u8]) -> io::Result<()> {
+pub(super) async fn send<S: AsyncWrite + Unpin>(stream: &mut S, request: &[u8]) -> io::Result<()> {
     stream.write_all(request).await?;
     stream.flush().await
 }
@@ -134,4 +134,4 @@ pub(super) async fn read_body<S: AsyncRead + Unpin>(
 const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Larger than nearly every response, and small enough to be dropped without regret.
-const READ_SIZE: usize = 4 << 10;
+pub(super) const READ_SIZE: usize = 4 << 10;

@@ -25,8 +25,9 @@ pub enum HandshakeError {
     Extension(String),
 }
 
-impl fmt::Display for HandshakeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl HandshakeError {
+    /// What is wrong with the response, whatever it answers.
+    pub(crate) fn reason(&self) -> String {
         let (what, detail) = match self {
             Self::HeadTooLarge(detail) => ("the response head is too large", detail),
             Self::BadHead(detail) => ("what came is not an HTTP/1.1 response", detail),
@@ -36,7 +37,13 @@ impl fmt::Display for HandshakeError {
             Self::Subprotocol(detail) => ("Sec-WebSocket-Protocol cannot be accepted", detail),
             Self::Extension(detail) => ("Sec-WebSocket-Extensions cannot be accepted", detail),
         };
-        write!(f, "the opening handshake failed: {what}: {detail}")
+        format!("{what}: {detail}")
+    }
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the opening handshake failed: {}", self.reason())
     }
 }
 

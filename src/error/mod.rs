@@ -64,8 +64,9 @@ impl Error {
         self.0.phase
     }
 
-    /// The response of a server that refused the opening handshake: status, fields, and up to
-    /// 64 KiB of its body. For a redirect that is not followed, the response without its body.
+    /// The response of a server that refused the opening handshake, or of a proxy that refused the
+    /// way to it: status, fields, and up to 64 KiB of its body. For a redirect that is not followed,
+    /// the response without its body.
     pub fn response(&self) -> Option<&Response<Bytes>> {
         self.0.response.as_ref()
     }
@@ -100,6 +101,7 @@ impl Error {
 
     /// Whether the same attempt may succeed later: failures of the network, deadlines, the statuses
     /// 408, 425, 429, 500, 502, 503 and 504, and the close codes 1001, 1006, 1011, 1012 and 1013.
+    /// Statuses and failures of the network count when a proxy reports them too.
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
             ErrorKind::Resolve
@@ -110,12 +112,15 @@ impl Error {
             | ErrorKind::Stalled
             | ErrorKind::Idle
             | ErrorKind::Io => true,
-            ErrorKind::Refused => self.0.response.as_ref().is_some_and(|response| {
-                matches!(
-                    response.status().as_u16(),
-                    408 | 425 | 429 | 500 | 502 | 503 | 504
-                )
-            }),
+            ErrorKind::Refused => self.is_refused_for_now(),
+            ErrorKind::Proxy => {
+                let source = self.0.source.as_ref();
+                self.is_refused_for_now()
+                    || source.is_some_and(|source| {
+                        let inner = source.downcast_ref::<Self>();
+                        source.is::<io::Error>() || inner.is_some_and(Self::is_retryable)
+                    })
+            }
             ErrorKind::Closed => self
                 .0
                 .close_info
@@ -123,6 +128,15 @@ impl Error {
                 .is_some_and(CloseInfo::is_retryable),
             _ => false,
         }
+    }
+
+    fn is_refused_for_now(&self) -> bool {
+        self.0.response.as_ref().is_some_and(|response| {
+            matches!(
+                response.status().as_u16(),
+                408 | 425 | 429 | 500 | 502 | 503 | 504
+            )
+        })
     }
 
     /// Whether a deadline passed; [`phase`](Self::phase) says which.
@@ -157,17 +171,15 @@ impl Error {
     /// The server refused: any status but 101 (and whatever interim responses came before it).
     pub(crate) fn refused(response: Response<Bytes>) -> Self {
         let message = refusal(&response);
-        let mut error = Self::new(ErrorKind::Refused, Phase::Upgrade, message);
-        error.0.response = Some(response);
-        error
+        Self::new(ErrorKind::Refused, Phase::Upgrade, message).with_response(response)
     }
 
     /// A redirect that is not followed.
     pub(crate) fn redirect(reason: RedirectError, response: Response<Bytes>) -> Self {
         let message = format!("the server answered {}: {reason}", response.status());
-        let mut error = Self::new(ErrorKind::Redirect, Phase::Upgrade, message);
-        error.0.response = Some(response);
-        error.with_source(reason)
+        Self::new(ErrorKind::Redirect, Phase::Upgrade, message)
+            .with_response(response)
+            .with_source(reason)
     }
 
     /// A transport that failed while the connection was open or closing.
@@ -190,6 +202,11 @@ impl Error {
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_response(mut self, response: Response<Bytes>) -> Self {
+        self.0.response = Some(response);
         self
     }
 
@@ -382,7 +399,7 @@ fn refusal(response: &Response<Bytes>) -> String {
 }
 
 /// The beginning of what a server sent, on one line.
-fn quotable(bytes: &[u8]) -> String {
+pub(crate) fn quotable(bytes: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * QUOTED_CHARS)])
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

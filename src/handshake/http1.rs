@@ -16,18 +16,42 @@ pub(crate) struct HeadReader {
     searched: usize,
     /// How long all heads so far were: the limit is on their sum.
     spent: usize,
+    /// How many interim responses have come.
+    interim: usize,
 }
 
 impl HeadReader {
+    /// Takes the head of the final response off the front of `buffer`, and the interim ones before
+    /// it; `None` while it is not whole. A 101 is final: what follows it is no HTTP.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), and if too many interim responses come.
+    pub(crate) fn read_final(
+        &mut self,
+        buffer: &mut BytesMut,
+    ) -> Result<Option<Response<()>>, HandshakeError> {
+        while let Some(head) = self.read(buffer)? {
+            let status = head.status();
+            if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(Some(head));
+            }
+            // Any number of these may come first (RFC 9110 §15.2), but not for ever.
+            self.interim += 1;
+            if self.interim > MAX_INTERIM {
+                let limit = format!("more than {MAX_INTERIM} interim responses");
+                return Err(HandshakeError::HeadTooLarge(limit));
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes a head off the front of `buffer`; `None` while it is not whole.
     ///
     /// # Errors
     ///
     /// As soon as the bytes cannot become a head any more, or are too many.
-    pub(crate) fn read(
-        &mut self,
-        buffer: &mut BytesMut,
-    ) -> Result<Option<Response<()>>, HandshakeError> {
+    fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Response<()>>, HandshakeError> {
         check_beginning(buffer)?;
         let end = self.find_end(buffer);
         if self.spent + end.unwrap_or(buffer.len()) > MAX_HEAD {
@@ -67,13 +91,17 @@ fn check_beginning(buffer: &[u8]) -> Result<(), HandshakeError> {
     if buffer[..length] == BEGINNING[..length] {
         return Ok(());
     }
-    // The record types alert and handshake, and the major version (RFC 8446 §5.1).
-    let is_tls = matches!(buffer, [0x15 | 0x16] | [0x15 | 0x16, 0x03, ..]);
-    Err(HandshakeError::BadHead(if is_tls {
+    Err(HandshakeError::BadHead(if is_tls(buffer) {
         "the server speaks TLS here: use wss://".to_owned()
     } else {
         format!("it begins with {}", quote(&buffer[..buffer.len().min(32)]))
     }))
+}
+
+/// Whether these bytes begin as an answer in TLS does: with the record types alert and handshake, and
+/// the major version (RFC 8446 §5.1).
+pub(crate) fn is_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x15 | 0x16] | [0x15 | 0x16, 0x03, ..])
 }
 
 /// Replaces each line break that is followed by white space with spaces (RFC 9112 §5.2).
@@ -149,6 +177,9 @@ fn bad_head(what: &str, head: &[u8]) -> HandshakeError {
 /// Far above what servers send, and little for a peer to make us keep.
 const MAX_HEAD: usize = 64 << 10;
 const MAX_FIELDS: usize = 128;
+
+/// More than any server has a reason to send.
+pub(super) const MAX_INTERIM: usize = 16;
 
 const BEGINNING: &[u8] = b"HTTP/1.";
 

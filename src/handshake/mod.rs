@@ -4,9 +4,9 @@
 mod body;
 mod extensions;
 mod fields;
-mod http1;
+pub(crate) mod http1;
 mod key;
-mod request;
+pub(crate) mod request;
 mod response;
 
 use std::fmt;

@@ -117,7 +117,7 @@ pub(crate) fn is_single(name: &HeaderName) -> bool {
 }
 
 /// The name of a field as people write it, `X-Api-Key`: some servers compare names as they stand.
-fn in_capitals(name: &HeaderName) -> Vec<u8> {
+pub(crate) fn in_capitals(name: &HeaderName) -> Vec<u8> {
     let mut at_start = true;
     let capital = |byte: u8| {
         let start = std::mem::replace(&mut at_start, byte == b'-');

@@ -17,8 +17,6 @@ pub(crate) struct ResponseReader<'a> {
     offer: &'a Offer,
     key: &'a Key,
     heads: HeadReader,
-    /// How many interim responses have come.
-    interim: usize,
 }
 
 /// The server's answer.
@@ -36,7 +34,6 @@ impl<'a> ResponseReader<'a> {
             offer,
             key,
             heads: HeadReader::default(),
-            interim: 0,
         }
     }
 
@@ -47,22 +44,14 @@ impl<'a> ResponseReader<'a> {
     ///
     /// If the response breaks a rule: the connection is failed, and nothing more is read.
     pub(crate) fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Answer>, HandshakeError> {
-        while let Some(head) = self.heads.read(buffer)? {
-            if head.status() == StatusCode::SWITCHING_PROTOCOLS {
-                check(&head, self.offer, self.key)?;
-                return Ok(Some(Answer::Accepted(head)));
-            }
-            if !head.status().is_informational() {
-                return Ok(Some(Answer::Refused(head)));
-            }
-            // Any number of these may come first (RFC 9110 §15.2), but not for ever.
-            self.interim += 1;
-            if self.interim > MAX_INTERIM {
-                let limit = format!("more than {MAX_INTERIM} interim responses");
-                return Err(HandshakeError::HeadTooLarge(limit));
-            }
+        let Some(head) = self.heads.read_final(buffer)? else {
+            return Ok(None);
+        };
+        if head.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(Some(Answer::Refused(head)));
         }
-        Ok(None)
+        check(&head, self.offer, self.key)?;
+        Ok(Some(Answer::Accepted(head)))
     }
 }
 
@@ -167,11 +156,9 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u
     Ok(value)
 }
 
-/// More than any server has a reason to send.
-const MAX_INTERIM: usize = 16;
-
 #[cfg(test)]
 mod tests {
+    use super::super::http1::MAX_INTERIM;
     use super::*;
 
     fn offer(subprotocols: &[&str]) -> Offer {

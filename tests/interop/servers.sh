@@ -1,6 +1,9 @@
 # Starts servers on loopback and ends them, and whatever drives them, however the script ends. Sourced by the scripts that drive them; needs
 # `run`, a folder for logs.
 
+# They are on this machine: no proxy of its user's leads to them.
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+
 servers=()
 
 end_servers() {

@@ -26,6 +26,20 @@ mod heads;
 mod limits;
 mod negotiation;
 mod properties;
+#[cfg(feature = "proxy")]
+mod proxy_choice;
+#[cfg(feature = "proxy")]
+mod proxy_faults;
+#[cfg(feature = "proxy")]
+mod proxy_http;
+#[cfg(feature = "proxy")]
+mod proxy_secrets;
+#[cfg(feature = "proxy")]
+mod proxy_socks;
+#[cfg(feature = "proxy")]
+mod proxy_socks4;
+#[cfg(all(feature = "proxy", feature = "__tls"))]
+mod proxy_tls;
 mod race;
 mod redirect;
 mod refusal;

@@ -8,6 +8,8 @@ pub(crate) mod answer;
 pub(crate) mod chaos;
 pub(crate) mod io;
 pub(crate) mod pipe;
+#[cfg(feature = "proxy")]
+pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod request;
 pub(crate) mod run;

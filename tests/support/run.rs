@@ -1,9 +1,10 @@
 //! How a test runs: with a limit on everything, so that nothing can hang.
 
+use std::env;
 use std::future::Future;
 use std::io::{self, Write};
 use std::process;
-use std::sync::mpsc;
+use std::sync::{Once, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -31,11 +32,35 @@ pub(crate) fn threaded<T>(test: impl Future<Output = T>) -> T {
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn run<T>(builder: &mut Builder, limit: Duration, test: impl Future<Output = T>) -> T {
+    clear_environment();
     let runtime = builder.enable_all().build().unwrap();
     let _watched = watch();
     // Boxed: a test's future may be large, and the deadline would move it about.
     let test = Box::pin(test);
     runtime.block_on(async { timeout(limit, test).await.expect("the test hangs") })
+}
+
+/// Tests that connect must not go through a proxy of whoever runs them. The environment of a process
+/// with many threads cannot be changed, so a process that has such variables becomes one that starts
+/// the tests anew without them, and says how they ended.
+fn clear_environment() {
+    static CLEARED: Once = Once::new();
+    let names = ["http_proxy", "https_proxy", "all_proxy"].map(str::to_owned);
+    let upper = names.clone().map(|name| name.to_uppercase());
+    let names = [names, upper].concat();
+    if names.iter().all(|name| env::var_os(name).is_none()) {
+        return;
+    }
+    // Whoever else comes here waits until the process ends.
+    CLEARED.call_once(|| {
+        let mut anew = process::Command::new(env::current_exe().unwrap());
+        for name in &names {
+            anew.env_remove(name);
+        }
+        let _ = writeln!(io::stderr(), "the tests run anew without proxy variables");
+        let ended = anew.args(env::args_os().skip(1)).status();
+        process::exit(ended.unwrap().code().unwrap_or(70));
+    });
 }
 
 /// Ends the process if the sender is not dropped in time: the last resort against a poll that

@@ -119,7 +119,7 @@ fn read(url: &str) -> Result<Target, Complaint> {
     Ok(Target {
         secure,
         host: read_host(host)?,
-        port: read_port(port, secure)?,
+        port: read_port(port)?.unwrap_or_else(|| default_port(secure)),
         resource: percent::encode_resource(resource)?,
         authorization: userinfo.map_or(Ok(None), read_userinfo)?,
     })
@@ -171,7 +171,7 @@ fn read_unix(rest: &str) -> Result<Target, Complaint> {
 }
 
 /// Splits what is in front of the port from the port, which may be empty or missing.
-fn split_port(host_and_port: &str) -> Result<(&str, &str), Complaint> {
+pub(super) fn split_port(host_and_port: &str) -> Result<(&str, &str), Complaint> {
     if host_and_port.starts_with('[') {
         let Some(end) = host_and_port.find(']') else {
             return Err("its IPv6 address has no closing bracket");
@@ -190,16 +190,16 @@ fn split_port(host_and_port: &str) -> Result<(&str, &str), Complaint> {
     Ok((host, port))
 }
 
-fn read_port(port: &str, secure: bool) -> Result<u16, Complaint> {
+pub(super) fn read_port(port: &str) -> Result<Option<u16>, Complaint> {
     if port.is_empty() {
-        return Ok(default_port(secure));
+        return Ok(None);
     }
     if !port.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("its port is not a number");
     }
     match port.parse() {
         Ok(0) => Err("its port is 0, which cannot be dialled"),
-        Ok(port) => Ok(port),
+        Ok(port) => Ok(Some(port)),
         Err(_) => Err("its port is above 65535"),
     }
 }
@@ -208,7 +208,7 @@ fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
-fn read_host(host: &str) -> Result<Host, Complaint> {
+pub(super) fn read_host(host: &str) -> Result<Host, Complaint> {
     if let Some(address) = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))

@@ -12,11 +12,12 @@ use super::verifier::is_authority;
 use crate::date;
 
 /// The same for a failure of the TLS handshake, where the server's first bytes may be no TLS at all.
-pub(super) fn explain_handshake(error: &io::Error) -> Option<String> {
+/// `plain` is the scheme for who wants none.
+pub(super) fn explain_handshake(error: &io::Error, plain: &str) -> Option<String> {
     if let Error::InvalidMessage(InvalidMessage::InvalidContentType) = inside(error)? {
-        return Some(
-            "the server does not speak TLS on this port: use ws:// or another port".to_owned(),
-        );
+        return Some(format!(
+            "the server does not speak TLS on this port: use {plain} or another port"
+        ));
     }
     explain(error)
 }

@@ -86,7 +86,10 @@ impl Connector {
     ) -> Result<Transport, Error> {
         progress.enter(Phase::Tls);
         let name = server_name(host)?;
-        let stream = self.0.connect(name, stream).await.map_err(failure)?;
+        let is_proxy = progress.proxy().is_some();
+        let plain = if is_proxy { "http://" } else { "ws://" };
+        let connected = self.0.connect(name, stream).await;
+        let stream = connected.map_err(|error| failure(error, plain))?;
         progress.report.tls = Some(agreed(stream.get_ref().1, progress.since.elapsed()));
         Ok(stream.into())
     }
@@ -130,8 +133,8 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
     }
 }
 
-fn failure(error: io::Error) -> Error {
-    if let Some(why) = explain_handshake(&error) {
+fn failure(error: io::Error, plain: &str) -> Error {
+    if let Some(why) = explain_handshake(&error, plain) {
         return Error::new(ErrorKind::Tls, Phase::Tls, why).with_source(error);
     }
     let message = if error.kind() == io::ErrorKind::UnexpectedEof {

@@ -1,0 +1,172 @@
+//! The way to one target through a proxy.
+
+use std::net::SocketAddr;
+
+use http::HeaderMap;
+use tokio::time::Instant;
+
+use super::server::{Credentials, Scheme, Server};
+use super::{Destination, fault, socks4, socks5};
+use crate::connect::progress::{Progress, Stop};
+use crate::connect::redirect::Trail;
+use crate::connect::target::{Host, Target};
+use crate::connect::tls::Connector;
+use crate::connect::{Means, Plan, Transport, open_tcp, resolve};
+use crate::error::{Error, ErrorKind, Phase};
+use crate::report::ProxyReport;
+
+/// A proxy that is going to be used, and what it is going to be asked.
+pub(in crate::connect) struct Route {
+    server: Server,
+    /// Those that count, for SOCKS: `CONNECT` has them in its fields.
+    credentials: Option<Credentials>,
+    /// Of `CONNECT`.
+    fields: HeaderMap,
+    /// To the proxy, if its URL says `https`.
+    tls: Option<Connector>,
+    /// `None` while the target has to be resolved here first.
+    request: Option<Vec<u8>>,
+}
+
+impl Route {
+    /// Judges everything that can be judged before anything is dialled.
+    pub(super) fn new(
+        server: Server,
+        credentials: Option<Credentials>,
+        fields: HeaderMap,
+        tls: Option<Connector>,
+        target: &Target,
+    ) -> Result<Self, Error> {
+        let credentials = credentials.or_else(|| server.credentials.clone());
+        let judged = match (server.scheme, &credentials) {
+            (Scheme::Http | Scheme::Https, credentials) => {
+                super::http::fields(credentials.as_ref(), fields)
+            }
+            (Scheme::Socks4 | Scheme::Socks4a, Some(credentials)) => {
+                socks4::check(credentials).map(|()| HeaderMap::new())
+            }
+            (Scheme::Socks5 | Scheme::Socks5h, Some(credentials)) => {
+                socks5::check(credentials).map(|()| HeaderMap::new())
+            }
+            (_, None) => Ok(HeaderMap::new()),
+        };
+        let fields = judged
+            .map_err(|why| Error::config(format!("the proxy {server} cannot be used: {why}")))?;
+        let mut route = Self {
+            server,
+            credentials,
+            fields,
+            tls,
+            request: None,
+        };
+        let destination = match &target.host {
+            Host::Ip(address) => Destination::Address(SocketAddr::new(*address, target.port)),
+            Host::Name(_) if route.server.scheme.resolves_here() => return Ok(route),
+            Host::Name(name) => Destination::Name(name, target.port),
+            Host::Unix(_) => {
+                let message = "proxy: a Unix socket cannot be reached through one; see no_proxy";
+                return Err(Error::config(message));
+            }
+        };
+        let encoded = route.encode(&destination);
+        let proxy = &route.server;
+        let blame = |error: Error| error.context(format!("the proxy {proxy}"));
+        route.request = Some(encoded.map_err(blame)?);
+        Ok(route)
+    }
+
+    /// Connects to the proxy, and has it open the way to the target.
+    pub(in crate::connect) async fn open(
+        mut self,
+        plan: &Plan,
+        means: &Means<'_>,
+        trail: &Trail<'_>,
+        progress: &mut Progress,
+    ) -> Result<Transport, Stop> {
+        let (target, limits) = (&plan.target, &plan.limits);
+        let is_known_here = self.request.is_none() || matches!(target.host, Host::Ip(_));
+        let addresses = if is_known_here {
+            resolve(&target.host, target.port, limits, means, progress).await?
+        } else {
+            Vec::new()
+        };
+        trail.ask_policy(target, &addresses)?;
+        let mut report = ProxyReport {
+            url: self.server.to_string(),
+            tls: None,
+            elapsed: None,
+        };
+        progress.report.proxy = Some(report.clone());
+        self.choose(&addresses)?;
+        let (host, port) = (&self.server.host, self.server.port);
+        let addresses = resolve(host, port, limits, means, progress).await?;
+        let stream = open_tcp(&addresses, limits, means, progress).await?;
+
+        progress.enter(Phase::Proxy);
+        let left = limits.left(Phase::Proxy, progress.began);
+        // What is said of TLS in the report is about the server's.
+        let mut apart = Progress::new(target);
+        apart.report.proxy = Some(report.clone());
+        let tunnel = self.tunnel(stream, progress.since.checked_add(left), &mut apart);
+        let stream = limits.within(Phase::Proxy, tunnel).await?;
+        report.tls = apart.report.tls;
+        report.elapsed = Some(progress.since.elapsed());
+        progress.report.proxy = Some(report);
+        Ok(stream)
+    }
+
+    /// Chooses what a proxy is asked for that takes addresses only.
+    fn choose(&mut self, addresses: &[SocketAddr]) -> Result<(), Error> {
+        if self.request.is_some() {
+            return Ok(());
+        }
+        let mut usable = addresses.iter();
+        let address = match self.server.scheme {
+            Scheme::Socks4 => usable.find(|address| address.ip().to_canonical().is_ipv4()),
+            _ => usable.next(),
+        };
+        let Some(address) = address else {
+            return Err(fault(
+                "SOCKS4 takes IPv4 addresses only, and the host has none",
+            ));
+        };
+        self.request = Some(self.encode(&Destination::Address(*address))?);
+        Ok(())
+    }
+
+    async fn tunnel(
+        &self,
+        mut stream: Transport,
+        deadline: Option<Instant>,
+        progress: &mut Progress,
+    ) -> Result<Transport, Error> {
+        if let Some(tls) = &self.tls {
+            let secured = tls.handshake(stream, &self.server.host, progress).await;
+            stream = secured.map_err(|error| match error.kind() {
+                ErrorKind::Tls => error.with_phase(Phase::Proxy),
+                _ => fault(error.to_string()).with_source(error),
+            })?;
+        }
+        let request = self.request.as_deref().unwrap_or_default();
+        match self.server.scheme {
+            Scheme::Http | Scheme::Https => {
+                super::http::open(&mut stream, request, &self.fields, deadline).await?;
+            }
+            Scheme::Socks4 | Scheme::Socks4a => socks4::open(&mut stream, request).await?,
+            Scheme::Socks5 | Scheme::Socks5h => {
+                socks5::open(&mut stream, request, self.credentials.as_ref()).await?;
+            }
+        }
+        Ok(stream)
+    }
+
+    fn encode(&self, destination: &Destination<'_>) -> Result<Vec<u8>, Error> {
+        match self.server.scheme {
+            Scheme::Http | Scheme::Https => Ok(super::http::encode(destination, &self.fields)),
+            Scheme::Socks4 | Scheme::Socks4a => {
+                socks4::encode(destination, self.credentials.as_ref())
+            }
+            Scheme::Socks5 | Scheme::Socks5h => socks5::encode(destination),
+        }
+    }
+}
