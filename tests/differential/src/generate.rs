@@ -132,7 +132,7 @@ fn bad_text(random: &mut Random) -> Vec<u8> {
         b"\x80",
         b"\xf0\x9f\xa6",
     ];
-    let bad: &[u8] = random.pick(bad);
+    let bad: &&[u8] = random.pick(bad);
     text.extend_from_slice(bad);
     if random.one_in(2) {
         text.extend_from_slice(b"behind");
