@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+//!
+#![doc = include_str!("../SECURITY.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 //!
 //! # The way of a byte

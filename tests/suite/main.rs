@@ -1,6 +1,6 @@
 //! The behaviour of the client against servers that are written byte by byte, well-behaved and not.
 //!
-//! `tests/ROWS.md` says which test shows which promise.
+//! `tests/ROWS.md` says which test shows which case, `SECURITY.md` which ones keep which promise.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -25,6 +25,7 @@ mod handshake;
 mod heads;
 mod limits;
 mod negotiation;
+mod promises;
 mod properties;
 #[cfg(feature = "proxy")]
 mod proxy_choice;

@@ -13,7 +13,7 @@ fn tests_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -42,7 +42,7 @@ fn table() -> BTreeMap<String, Vec<String>> {
 }
 
 /// The tests of the suite, as `module::name`, from its own sources.
-fn tests() -> BTreeSet<String> {
+pub(crate) fn tests() -> BTreeSet<String> {
     let suite = tests_folder().join("suite");
     let main = read(&suite.join("main.rs"));
     let modules = main
