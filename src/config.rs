@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Phase};
+use crate::liveness::Liveness;
 
 /// Settings of a connection once it is open.
 ///
@@ -22,6 +23,7 @@ pub struct Config {
     pub(crate) write_high_water: usize,
     pub(crate) fragment_size: Option<usize>,
     pub(crate) close_timeout: Duration,
+    pub(crate) liveness: Option<Liveness>,
 }
 
 impl Default for Config {
@@ -32,6 +34,7 @@ impl Default for Config {
             write_high_water: 128 << 10,
             fragment_size: None,
             close_timeout: Duration::from_secs(5),
+            liveness: Some(Liveness::default()),
         }
     }
 }
@@ -83,6 +86,19 @@ impl Config {
         self
     }
 
+    /// When the connection counts as dead. Default: [`Liveness::default()`], which is on.
+    pub fn liveness(mut self, liveness: Liveness) -> Self {
+        self.liveness = Some(liveness);
+        self
+    }
+
+    /// Sends no Pings of its own and never calls the peer dead: a peer that vanishes is noticed when
+    /// TCP notices, which may be never.
+    pub fn no_liveness(mut self) -> Self {
+        self.liveness = None;
+        self
+    }
+
     /// The first setting that makes no sense, by name.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.fragment_size == Some(0) {
@@ -92,6 +108,6 @@ impl Config {
                 "fragment_size is 0: a message cannot be sent in frames without payload",
             ));
         }
-        Ok(())
+        self.liveness.as_ref().map_or(Ok(()), Liveness::check)
     }
 }

@@ -37,6 +37,7 @@ mod cookies;
 mod date;
 pub mod error;
 mod growing_buffer;
+mod liveness;
 mod message;
 mod report;
 mod utf8;
@@ -50,7 +51,9 @@ pub use self::cookies::CookieStore;
 pub use self::error::{Error, ErrorKind, Phase};
 pub use self::frame::{Frame, Opcode};
 pub use self::handshake::Handshake;
+pub use self::liveness::Liveness;
 pub use self::message::{CloseInfo, Message, Side};
+pub use self::protocol::Rtt;
 pub use self::report::{
     Attempt, CertificateReport, ConnectReport, Failure, ProxyReport, TlsReport,
 };

@@ -269,6 +269,21 @@ macro_rules! shared_setters {
             self.options.config = self.options.config.close_timeout(limit);
             self
         }
+
+        /// When a connection counts as dead; see [`Liveness`](crate::Liveness). Default: on, with a
+        /// Ping after 20 s without a byte from the server, and an error of kind
+        /// [`NoPong`](crate::ErrorKind::NoPong) when nothing comes for 20 s more.
+        pub fn liveness(mut self, liveness: crate::Liveness) -> Self {
+            self.options.config = self.options.config.liveness(liveness);
+            self
+        }
+
+        /// Sends no Pings of its own and never calls the server dead; see
+        /// [`Config::no_liveness`](crate::Config::no_liveness).
+        pub fn no_liveness(mut self) -> Self {
+            self.options.config = self.options.config.no_liveness();
+            self
+        }
     };
 }
 

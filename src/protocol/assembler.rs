@@ -19,6 +19,8 @@ pub(super) struct Assembler {
     /// Memory that the last message left behind.
     storage: GrowingBuffer,
     max_message_size: usize,
+    /// Frames that have come and were not the last of their message.
+    fragments: u64,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,7 @@ impl Assembler {
             frame: None,
             storage: GrowingBuffer::default(),
             max_message_size,
+            fragments: 0,
         }
     }
 
@@ -49,6 +52,10 @@ impl Assembler {
     #[inline]
     pub(super) fn is_idle(&self) -> bool {
         self.message.is_none()
+    }
+
+    pub(super) fn fragments(&self) -> u64 {
+        self.fragments
     }
 
     /// How many bytes of the current frame are still to come; `None` between frames.
@@ -154,6 +161,7 @@ impl Assembler {
         let fin = frame.fin;
         self.frame = None;
         if !fin {
+            self.fragments += 1;
             return Ok(None);
         }
         match self.message.take() {

@@ -4,6 +4,8 @@
 mod assembler;
 pub(crate) mod close;
 mod fragmenter;
+pub(crate) mod keepalive;
+mod round_trips;
 
 use std::ops::Range;
 
@@ -12,6 +14,8 @@ use bytes::BufMut;
 use self::assembler::Assembler;
 use self::close::Closing;
 pub(crate) use self::fragmenter::Fragments;
+pub(crate) use self::round_trips::RoundTrips;
+pub use self::round_trips::Rtt;
 use crate::codec::FrameCodec;
 use crate::config::Config;
 use crate::error::ProtocolError;
@@ -131,6 +135,11 @@ impl Protocol {
     /// How many bytes of a data frame's payload are still to come.
     pub(crate) fn payload_left(&self) -> Option<usize> {
         self.assembler.left()
+    }
+
+    /// How many data frames have come that were not the last of their message.
+    pub(crate) fn fragments_received(&self) -> u64 {
+        self.assembler.fragments()
     }
 
     /// Lends the memory that the rest of the current data frame belongs in, so that it can be read

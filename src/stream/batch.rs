@@ -77,11 +77,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         if let Err(error) = poll_fn(|cx| self.poll_batch(cx)).await? {
             return Some(Err(error));
         }
+        let lent = self.lent();
         let (unread, start) = self.read.lend();
         Some(Ok(Batch {
             held: self.held.as_deref(),
             held_taken: &mut self.held_taken,
-            unread,
+            unread: &unread[..lent.unwrap_or(unread.len())],
             start,
             protocol: &self.protocol,
             traffic: &mut self.stats.received,
@@ -99,8 +100,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         }
         if self.streak >= STREAK {
             self.streak = 0;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+            return self.take_turns(Role::Reader, cx);
         }
         for _ in 0..TURN {
             self.note_arrival();
@@ -118,12 +118,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 Step::Give(None) => return Poll::Ready(None),
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        self.take_turns(Role::Reader, cx)
     }
 
     /// Whether the read buffer begins with a message that can be lent.
     fn lies_ready(&mut self) -> bool {
+        if self.filters() {
+            self.drop_answers();
+        }
         let unread = self.read.unread();
         let Some((opcode, range)) = self.protocol.whole_message(unread) else {
             return false;
@@ -139,6 +141,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         let lent = opcode == Opcode::Binary || utf8::text(&unread[range]).is_some();
         self.streak += u16::from(lent);
         lent
+    }
+
+    /// How much of what has been read a batch may lend, if not all of it: up to the next answer to the
+    /// application's ping.
+    fn lent(&self) -> Option<usize> {
+        if !self.filters() {
+            return None;
+        }
+        let unread = self.read.unread();
+        let mut end = 0;
+        while let Some((opcode, range)) = self.protocol.whole_message(&unread[end..]) {
+            let payload = &unread[end..][range.clone()];
+            if opcode == Opcode::Text
+                && utf8::text(payload).is_some_and(|text| self.watch.is_answer(text))
+            {
+                break;
+            }
+            end += range.end;
+        }
+        Some(end)
     }
 
     /// One arrival time for each read; where `next` has read before, the time it is first looked at.

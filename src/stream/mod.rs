@@ -11,6 +11,7 @@ mod sending;
 mod stats;
 mod traits;
 mod wakers;
+mod watch;
 mod write_queue;
 
 use std::io;
@@ -27,8 +28,11 @@ use self::ending::Ending;
 pub use self::observer::ControlFrame;
 pub(crate) use self::observer::Observer;
 use self::read_buffer::ReadBuffer;
+use self::receiving::STREAK;
+use self::stats::Counters;
 pub use self::stats::{Stats, Traffic};
 use self::wakers::{Role, Wakers};
+use self::watch::Watch;
 use self::write_queue::WriteQueue;
 use crate::config::Config;
 use crate::connect::Transport;
@@ -72,13 +76,17 @@ pub struct WsStream<T = Transport> {
     wakers: Wakers,
     /// Messages given since the reader last had to wait.
     streak: u16,
+    /// At this streak the short path is not taken at once: to let other tasks run, or always when
+    /// texts may be answers to the application's pings.
+    detour_at: u16,
     /// A message that a batch lends because it does not lie in the read buffer.
     held: Option<Box<Message>>,
     /// Whether it was taken from the batch, and only waits to be dropped.
     held_taken: bool,
     /// When the bytes in the read buffer came, as far as batches asked.
     read_at: Option<Instant>,
-    stats: Stats,
+    stats: Counters,
+    watch: Watch,
     write_high_water: usize,
     close_timeout: Duration,
     observer: Option<Observer>,
@@ -152,13 +160,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 self.wakers.wake_other(role);
             }
             if let Err(error) = ready!(polled) {
-                self.queue.clear();
-                self.pong_due = None;
                 let copy = io::Error::new(error.kind(), error.to_string());
-                self.write_error.get_or_insert(copy);
+                self.fail_write(copy);
                 return Poll::Ready(Err(error));
             }
         }
+    }
+
+    /// Nothing more can be written.
+    fn fail_write(&mut self, error: io::Error) {
+        self.queue.clear();
+        self.pong_due = None;
+        self.write_error.get_or_insert(error);
     }
 
     /// The end: the error that says why, once.
@@ -265,6 +278,9 @@ impl<T> WsStream<T> {
         handshake: Handshake,
         observer: Option<Observer>,
     ) -> Self {
+        let watch = Watch::new(config.liveness.clone());
+        let mut counters = Counters::default();
+        counters.received.wire_bytes = read_already.len() as u64;
         let (state, read) = match config.check() {
             Ok(()) => (State::Open, ReadBuffer::new(read_already)),
             Err(error) => (
@@ -282,10 +298,12 @@ impl<T> WsStream<T> {
             state,
             wakers: Wakers::default(),
             streak: 0,
+            detour_at: if watch.filters() { 0 } else { STREAK },
             held: None,
             held_taken: false,
             read_at: None,
-            stats: Stats::default(),
+            stats: counters,
+            watch,
             write_high_water: config.write_high_water,
             close_timeout: config.close_timeout,
             observer,
@@ -306,9 +324,31 @@ impl<T> WsStream<T> {
         self.protocol.close_info()
     }
 
-    /// The counters of this connection.
+    #[inline]
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Open) && self.write_error.is_none()
+    }
+
+    /// The counters of this connection, and its state just now.
     pub fn stats(&self) -> Stats {
-        self.stats
+        let Counters { received, mut sent } = self.stats;
+        sent.wire_bytes = self.queue.taken();
+        Stats {
+            received,
+            sent,
+            write_queue: self.queue.len(),
+            last_activity: self.watch.last_activity(received.wire_bytes),
+            rtt: *self.watch.rtt(),
+        }
+    }
+
+    /// How long the server took to answer the last Ping that it answered, from when that was queued;
+    /// `None` before the first. Pings of [`Liveness`](crate::Liveness) go out only after a silence;
+    /// [`ping`](Self::ping) measures whenever it is called.
+    ///
+    /// [`Stats::rtt`] has the mean and the history.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.watch.rtt().last
     }
 
     /// The transport underneath, to look at; reading from it or writing to it breaks the connection.

@@ -111,6 +111,31 @@ impl ReadBuffer {
         Poll::Ready(Ok(count))
     }
 
+    /// Reads once behind whatever is unread, for somebody who does not take it. `None` when there is no
+    /// room: a buffer is all that is kept of what nobody takes.
+    pub(super) fn poll_more<T: AsyncRead + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Option<Poll<io::Result<usize>>> {
+        if self.unread().len() >= pool::BUFFER_SIZE / 2 {
+            return None;
+        }
+        let mut room = [0; AT_ONCE_UNASKED];
+        let mut room = ReadBuf::new(&mut room);
+        Some(Pin::new(io).poll_read(cx, &mut room).map_ok(|()| {
+            let read = room.filled();
+            let mut all = Vec::with_capacity(self.unread().len() + read.len());
+            all.extend_from_slice(self.unread());
+            all.extend_from_slice(read);
+            self.clear();
+            self.end = all.len();
+            self.own = all.into();
+            self.fresh = true;
+            read.len()
+        }))
+    }
+
     /// A frame was so large that most of it went past this buffer. The next may be as large: then
     /// what is read here together with its header has to be copied, so it shall not be much.
     pub(super) fn expect_large(&mut self) {
@@ -188,6 +213,9 @@ impl ReadBuffer {
         shared
     }
 }
+
+/// Little is expected where nobody reads: Pongs, and what is pushed unasked.
+const AT_ONCE_UNASKED: usize = 2 << 10;
 
 /// Room for a header and a few small frames, and little to copy if a large one follows.
 const BEFORE_LARGE: usize = 512;

@@ -12,12 +12,13 @@ use tokio_util::io::poll_read_buf;
 
 use super::observer::ControlFrame;
 use super::wakers::Role;
-use super::{State, WsStream, pool};
+use super::{State, WsStream, pool, watch};
 use crate::error::Error;
 use crate::frame::{ControlPayload, Opcode};
 use crate::message::Message;
 use crate::protocol::Event;
-use crate::utf8::Utf8Bytes;
+use crate::protocol::keepalive::Sight;
+use crate::utf8::{self, Utf8Bytes};
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// The next message; `None` once the connection has ended.
@@ -41,14 +42,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         role: Role,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
-        if self.streak >= STREAK {
-            if let Some(message) = self.take_held() {
-                return Poll::Ready(Some(Ok(message)));
-            }
-            if self.streak >= STREAK {
-                self.streak = 0;
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+        if self.streak >= self.detour_at {
+            if let Some(polled) = self.detour(role, cx) {
+                return polled;
             }
         }
         for _ in 0..TURN {
@@ -75,6 +71,35 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 return Poll::Ready(item);
             }
         }
+        self.take_turns(role, cx)
+    }
+
+    /// What is looked at before the short path where that is not to be taken at once.
+    #[inline(never)]
+    fn detour(
+        &mut self,
+        role: Role,
+        cx: &mut Context<'_>,
+    ) -> Option<Poll<Option<Result<Message, Error>>>> {
+        if let Some(message) = self.take_held() {
+            return Some(Poll::Ready(Some(Ok(message))));
+        }
+        if self.streak >= STREAK {
+            self.streak = 0;
+            return Some(self.take_turns(role, cx));
+        }
+        if self.filters() {
+            self.drop_answers();
+        }
+        None
+    }
+
+    /// Lets other tasks run before this one goes on.
+    pub(super) fn take_turns<R>(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<R> {
+        // A peer that never leaves room for a wait is alive, but the application's ping may be due.
+        if self.must_watch() {
+            let _ = self.watch(role, Sight::Nothing, cx);
+        }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -99,6 +124,40 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         self.streak += 1;
     }
 
+    /// Whether texts may be answers to the application's pings, which it is not to see.
+    #[inline]
+    pub(super) fn filters(&self) -> bool {
+        self.detour_at == 0
+    }
+
+    /// Drops answers to the application's pings that lie whole in front of what has been read.
+    pub(super) fn drop_answers(&mut self) {
+        while let Some((Opcode::Text, range)) = self.protocol.whole_message(self.read.unread()) {
+            let text = utf8::text(&self.read.unread()[range.clone()]);
+            if !text.is_some_and(|text| self.watch.is_answer(text)) {
+                return;
+            }
+            self.watch.answered();
+            self.read.consume(range.end);
+            self.stats.received.message(range.len());
+        }
+    }
+
+    /// A message that was put together, which the application may not be meant to see.
+    fn give(&mut self, taken: usize, message: Message) -> Step {
+        self.given(taken, message.len());
+        if self.filters()
+            && message
+                .as_text()
+                .is_some_and(|text| self.watch.is_answer(text))
+        {
+            self.watch.answered();
+            self.drop_answers();
+            return Step::Again;
+        }
+        Step::Give(Some(Ok(message)))
+    }
+
     /// Keeps a message for a batch to lend.
     pub(super) fn hold(&mut self, message: Message) {
         self.held = Some(Box::new(message));
@@ -107,7 +166,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     }
 
     /// The message that a batch has lent, unless it was taken from the batch.
-    #[cold]
     pub(super) fn take_held(&mut self) -> Option<Message> {
         self.streak &= !HELD;
         let held = self.held.take();
@@ -146,8 +204,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 return None;
             }
             Ok((taken, Some(Event::Message(message)))) => {
-                self.given(taken, message.len());
-                return Some(Step::Give(Some(Ok(message))));
+                return Some(self.give(taken, message));
             }
             Ok((taken, Some(Event::Ping(payload)))) => {
                 self.stats.received.pings += 1;
@@ -160,6 +217,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             }
             Ok((taken, Some(Event::Pong(payload)))) => {
                 self.stats.received.pongs += 1;
+                self.watch.round_trips().pong(payload, watch::now);
                 self.observe(ControlFrame::Pong(payload));
                 self.read.consume(taken);
             }
@@ -168,6 +226,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 self.close_received(role);
             }
             Err(error) => self.fail(&error, role),
+        }
+        if self.filters() {
+            self.drop_answers();
         }
         Some(Step::Again)
     }
@@ -205,23 +266,32 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         }
         match polled {
             Poll::Ready(Ok(0)) => self.lost(None, role),
-            Poll::Ready(Ok(count)) if in_place => match self.protocol.filled(count) {
-                Ok(Some(message)) => {
-                    if message.len() > pool::BUFFER_SIZE {
-                        self.read.expect_large();
-                    }
-                    self.given(0, message.len());
-                    return Poll::Ready(Step::Give(Some(Ok(message))));
+            Poll::Ready(Ok(count)) => {
+                self.stats.received.wire_bytes += count as u64;
+                if self.watch.hears {
+                    self.heard();
                 }
-                Ok(None) => {}
-                Err(error) => self.fail(&error, role),
-            },
-            Poll::Ready(Ok(_)) => {}
+                if in_place {
+                    match self.protocol.filled(count) {
+                        Ok(Some(message)) => {
+                            if message.len() > pool::BUFFER_SIZE {
+                                self.read.expect_large();
+                            }
+                            return Poll::Ready(self.give(0, message));
+                        }
+                        Ok(None) => {}
+                        Err(error) => self.fail(&error, role),
+                    }
+                }
+            }
             Poll::Ready(Err(error)) => self.lost(Some(error), role),
             Poll::Pending => {
                 self.streak = 0;
                 self.read.park();
                 self.protocol.idle();
+                if self.must_watch() && self.watch(role, Sight::Whole, cx).is_some() {
+                    return Poll::Ready(Step::Again);
+                }
                 let Some(error) = self.write_error.take() else {
                     return Poll::Pending;
                 };

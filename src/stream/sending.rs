@@ -1,17 +1,19 @@
 //! Sending and closing: the methods of [`WsStream`] that write.
 
 use std::future::poll_fn;
+use std::io;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::wakers::Role;
-use super::{State, WsStream};
+use super::{State, WsStream, watch};
 use crate::close_code::CloseCode;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::frame::{ControlPayload, MAX_CONTROL_PAYLOAD, Opcode};
 use crate::message::{CloseInfo, Message};
 use crate::protocol::close;
+use crate::protocol::keepalive::Sight;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// Sends one message, and returns when the transport has taken it.
@@ -158,6 +160,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         }
         self.ready().await?;
         self.queue.push(Opcode::Ping, true, payload);
+        self.watch.round_trips().sent(payload, watch::now());
         self.stats.sent.pings += 1;
         self.begin_flush().await
     }
@@ -233,17 +236,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         self.queue.len() <= self.write_high_water && self.is_open()
     }
 
-    #[inline]
-    fn is_open(&self) -> bool {
-        matches!(self.state, State::Open) && self.write_error.is_none()
-    }
-
     pub(super) fn poll_ready_to_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.check_open()?;
         if self.queue.len() > self.write_high_water {
             let flushed = self.poll_out(Role::Writer, cx);
             if self.queue.len() > self.write_high_water {
-                ready!(flushed).map_err(|error| Error::transport(error, self.phase()))?;
+                ready!(self.poll_written(flushed, cx))?;
             }
             self.check_open()?;
         }
@@ -255,9 +253,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         if self.write_error.is_some() || matches!(self.state, State::Ended) {
             return Poll::Ready(Err(self.closed()));
         }
-        let flushed = ready!(self.poll_out(Role::Writer, cx));
+        let flushed = self.poll_out(Role::Writer, cx);
+        let flushed = ready!(self.poll_written(flushed, cx));
         self.wakers.forget(Role::Writer);
-        Poll::Ready(flushed.map_err(|error| Error::transport(error, self.phase())))
+        Poll::Ready(flushed)
+    }
+
+    /// What came of writing; who has to wait for it also sees to it that the peer is there.
+    #[inline]
+    fn poll_written(
+        &mut self,
+        written: Poll<io::Result<()>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        if written.is_pending() && self.must_watch() {
+            if let Some(verdict) = self.watch(Role::Writer, Sight::Bytes, cx) {
+                return Poll::Ready(Err(self.died(verdict)));
+            }
+            if let Some(error) = &self.write_error {
+                let copy = io::Error::new(error.kind(), error.to_string());
+                return Poll::Ready(Err(Error::transport(copy, self.phase())));
+            }
+        }
+        written.map_err(|error| Error::transport(error, self.phase()))
     }
 
     pub(super) fn queue_message(&mut self, message: Message) {
@@ -275,7 +293,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     }
 
     #[inline]
-    fn queue_borrowed(&mut self, opcode: Opcode, payload: &[u8]) {
+    pub(super) fn queue_borrowed(&mut self, opcode: Opcode, payload: &[u8]) {
         self.stats.sent.message(payload.len());
         for fragment in self.protocol.fragments(opcode, payload.len()) {
             self.queue

@@ -1,6 +1,10 @@
 //! Counters of one connection.
 
-/// What has gone over a connection since it was opened.
+use std::time::Instant;
+
+use crate::protocol::Rtt;
+
+/// What has gone over a connection since it was opened, and its state when it was asked.
 ///
 /// ```
 /// # async fn example() -> Result<(), longwire::Error> {
@@ -16,13 +20,29 @@ pub struct Stats {
     pub received: Traffic,
     /// What was queued for the server; it may not all have been written yet.
     pub sent: Traffic,
+    /// How many bytes wait to be written just now, headers included.
+    pub write_queue: usize,
+    /// When the server's last byte came, as seen by the polls of this stream; up to one tick of
+    /// [`Liveness`](crate::Liveness) later than it did. `None` without liveness, and before the
+    /// stream has waited for the first time.
+    pub last_activity: Option<Instant>,
+    /// How long the server takes to answer Pings.
+    pub rtt: Rtt,
+}
+
+/// What is counted while bytes go by.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counters {
+    pub(super) received: Traffic,
+    pub(super) sent: Traffic,
 }
 
 /// Counters of one direction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Traffic {
-    /// Whole data messages.
+    /// Whole data messages, with those of [`Liveness::app_ping`](crate::Liveness::app_ping) and the
+    /// answers to it.
     pub messages: u64,
     /// Bytes of payload in those messages.
     pub bytes: u64,
@@ -30,6 +50,9 @@ pub struct Traffic {
     pub pings: u64,
     /// Pong frames.
     pub pongs: u64,
+    /// All bytes that went over the transport, frame headers and control frames included. What was
+    /// sent counts when the transport has taken it.
+    pub wire_bytes: u64,
 }
 
 impl Traffic {

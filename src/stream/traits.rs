@@ -60,7 +60,7 @@ impl<T> fmt::Debug for WsStream<T> {
         f.debug_struct("WsStream")
             .field("handshake", &self.handshake)
             .field("close_info", &self.close_info())
-            .field("stats", &self.stats)
+            .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Wakers {
     writer: Option<Waker>,
     /// Wakes both; made when they are two tasks, dropped when either changes.
     both: Option<Waker>,
+    /// Whether a timer that is kept has the waker that it is to have.
+    pub(super) told: bool,
 }
 
 impl Wakers {
@@ -36,6 +38,7 @@ impl Wakers {
         if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
             *slot = Some(waker.clone());
             self.both = None;
+            self.told = false;
         }
         match (&self.reader, &self.writer) {
             (Some(reader), Some(writer)) if !reader.will_wake(writer) => {
@@ -63,6 +66,14 @@ impl Wakers {
         if slot.is_some() {
             *slot = None;
             self.both = None;
+            self.told = false;
+        }
+    }
+
+    /// There is something to do for whoever polls next.
+    pub(super) fn wake(&self) {
+        for waker in [&self.reader, &self.writer].into_iter().flatten() {
+            waker.wake_by_ref();
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct WriteQueue {
     written: usize,
     /// Bytes that have not been written.
     len: usize,
+    /// Bytes that the transport has taken.
+    taken: u64,
     /// Bytes to be written up to the end of the last Pong; 0 when none is waiting.
     until_pong: usize,
     /// The transport took bytes that it has not been asked to flush.
@@ -42,6 +44,11 @@ impl WriteQueue {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// How many bytes the transport has taken.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Whether there is nothing to write and nothing to flush.
@@ -167,7 +174,10 @@ impl WriteQueue {
 
     /// Drops everything: the transport will take no more.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            taken: self.taken,
+            ..Self::default()
+        };
     }
 
     fn poll_write<T: AsyncWrite + Unpin>(
@@ -198,6 +208,7 @@ impl WriteQueue {
     #[inline]
     fn advance(&mut self, count: usize) {
         self.len = self.len.saturating_sub(count);
+        self.taken += count as u64;
         self.until_pong = self.until_pong.saturating_sub(count);
         self.written += count;
         if !self.chunks.is_empty() {
