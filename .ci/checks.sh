@@ -71,5 +71,6 @@ feature_sets() {
 }
 
 interop() { tests/interop/run; }
+proxies() { tests/interop/proxies/run; }
 autobahn_judge() { python3 tests/interop/autobahn/judge_test.py; }
 autobahn() { tests/interop/autobahn/run; }
