@@ -6,6 +6,8 @@ compare() {
   local manifest=(--manifest-path benches/compare/Cargo.toml)
   cargo fmt "${manifest[@]}" --check
   cargo test --locked "${manifest[@]}"
+  [ "$(cat docs/chart.link)" = "[chart]: data:image/svg+xml;base64,$(base64 -w0 docs/chart.svg)" ] ||
+    { printf 'docs/chart.link is not docs/chart.svg: CONTRIBUTING.md says how to make it\n'; return 1; }
   cargo run --locked "${manifest[@]}" -- --quick --rounds 1 "inmem/receive 150" "inmem/send 150" "flood/150" "tls/"
 }
 

@@ -1,3 +1,5 @@
+// The chart goes into the page itself: a relative link leads nowhere there.
+#![doc = include_str!("../docs/chart.link")]
 #![doc = include_str!("../README.md")]
 //!
 #![doc = include_str!("../SECURITY.md")]

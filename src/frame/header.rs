@@ -114,15 +114,7 @@ impl Header {
                 }
                 4..4 + usize::from(len)
             }
-            LEN_64 => {
-                let (extended, _) = rest.split_first_chunk::<8>()?;
-                let len = u64::from_be_bytes(*extended);
-                // Longer ones are not usual.
-                if !(0x1_0000..1 << 20).contains(&len) {
-                    return None;
-                }
-                10..10 + usize::try_from(len).ok()?
-            }
+            LEN_64 => large(rest)?,
             _ => return None,
         };
         Some((opcode, range))
@@ -157,6 +149,17 @@ impl Header {
         }
         used
     }
+}
+
+/// Where the payload is whose 64-bit length begins `rest`; longer ones than 1 MiB are not usual.
+#[cold]
+fn large(rest: &[u8]) -> Option<Range<usize>> {
+    let (extended, _) = rest.split_first_chunk::<8>()?;
+    let len = u64::from_be_bytes(*extended);
+    if !(0x1_0000..1 << 20).contains(&len) {
+        return None;
+    }
+    Some(10..10 + usize::try_from(len).ok()?)
 }
 
 /// The 7-bit length that stands for `len`: the length itself, or the mark of a longer form.

@@ -72,16 +72,23 @@ impl HeadReader {
     /// Where the first empty line ends.
     fn find_end(&mut self, buffer: &[u8]) -> Option<usize> {
         // The line break before the empty line may have been the last thing seen, with a CR.
-        let from = self.searched.saturating_sub(2);
+        let mut from = self.searched.saturating_sub(2);
         self.searched = buffer.len();
-        (from..buffer.len())
-            .filter(|&at| buffer[at] == b'\n')
-            .find_map(|at| match &buffer[at + 1..] {
-                [b'\n', ..] => Some(at + 2),
-                [b'\r', b'\n', ..] => Some(at + 3),
-                _ => None,
-            })
+        while let Some(at) = line_break(buffer, from) {
+            match &buffer[at + 1..] {
+                [b'\n', ..] => return Some(at + 2),
+                [b'\r', b'\n', ..] => return Some(at + 3),
+                _ => from = at + 1,
+            }
+        }
+        None
     }
+}
+
+/// Where the first line break at or after `from` is.
+fn line_break(bytes: &[u8], from: usize) -> Option<usize> {
+    let found = bytes[from..].iter().position(|&byte| byte == b'\n');
+    found.map(|at| from + at)
 }
 
 /// Fails at the first byte that cannot be the beginning of `HTTP/1.`, so that another protocol is
@@ -107,11 +114,10 @@ pub(crate) fn is_tls(bytes: &[u8]) -> bool {
 /// Replaces each line break that is followed by white space with spaces (RFC 9112 §5.2).
 fn unfold(head: &mut [u8]) -> Result<(), HandshakeError> {
     let mut in_status_line = true;
-    for at in 0..head.len().saturating_sub(1) {
-        if head[at] != b'\n' {
-            continue;
-        }
-        if matches!(head[at + 1], b' ' | b'\t') {
+    let mut from = 0;
+    while let Some(at) = line_break(head, from) {
+        from = at + 1;
+        if matches!(head.get(from), Some(b' ' | b'\t')) {
             // White space between the status line and the first field (RFC 9112 §2.2).
             if in_status_line {
                 return Err(bad_head("white space before the first field", head));

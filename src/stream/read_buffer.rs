@@ -203,6 +203,7 @@ impl ReadBuffer {
 
     /// Ends the sharing. The buffer is our own again if all slices of it are gone; else it is given,
     /// and messages are copied for a while.
+    #[cold]
     fn take_back(&mut self) -> Bytes {
         let shared = std::mem::take(&mut self.shared);
         if shared.is_unique() {

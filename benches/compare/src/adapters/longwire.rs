@@ -3,7 +3,7 @@
 //! Text and bytes that stay the caller's are sent by the borrowing methods.
 
 use bytes::Bytes;
-use longwire::{Config, Message, WsStream};
+use longwire::{Config, Message, MessageRef, WsStream};
 
 use crate::library::{Class, Fault, Io, Kind, Library, Setup, Ws};
 
@@ -89,5 +89,109 @@ impl<S: Io> Ws for WsStream<S> {
             self.send(message).await?;
         }
         Ok(())
+    }
+}
+
+/// longwire, received by `next_batch`: messages are lent, so who keeps one copies it.
+pub struct Batches;
+
+pub struct Lent<S>(WsStream<S>);
+
+impl Library for Batches {
+    const NAME: &'static str = "longwire, batches";
+    const CLASS: Class = Class::Ours;
+
+    type Ws<S: Io> = Lent<S>;
+    type Batching<S: Io> = Lent<S>;
+
+    async fn wrap<S: Io>(io: S, setup: Setup) -> Result<Self::Ws<S>, Fault> {
+        Ok(Lent(Longwire::wrap(io, setup).await?))
+    }
+
+    async fn wrap_batching<S: Io>(io: S, setup: Setup) -> Result<Self::Batching<S>, Fault> {
+        Self::wrap(io, setup).await
+    }
+
+    async fn handshake<S: Io>(io: S) -> Result<impl Sized, Fault> {
+        Longwire::handshake(io).await
+    }
+}
+
+impl<S: Io> Ws for Lent<S> {
+    type Owned = Message;
+    type Text = String;
+    type Binary = Vec<u8>;
+
+    fn payload(owned: &Message) -> &[u8] {
+        owned.as_bytes()
+    }
+
+    fn text(text: &str) -> String {
+        text.to_string()
+    }
+
+    fn binary(bytes: &[u8]) -> Vec<u8> {
+        bytes.to_vec()
+    }
+
+    async fn receive(
+        &mut self,
+        count: usize,
+        look: &mut impl FnMut(Kind, &[u8]),
+    ) -> Result<(), Fault> {
+        let mut left = count;
+        while left > 0 {
+            for message in self
+                .0
+                .next_batch()
+                .await
+                .ok_or("end of stream")??
+                .take(left)
+            {
+                match message {
+                    MessageRef::Text(text) => look(Kind::Text, text.as_bytes()),
+                    MessageRef::Binary(bytes) => look(Kind::Binary, bytes),
+                }
+                left -= 1;
+            }
+        }
+        Ok(())
+    }
+
+    async fn receive_owned(
+        &mut self,
+        count: usize,
+        keep: &mut impl FnMut(Message),
+    ) -> Result<(), Fault> {
+        let mut left = count;
+        while left > 0 {
+            for message in self
+                .0
+                .next_batch()
+                .await
+                .ok_or("end of stream")??
+                .take(left)
+            {
+                keep(message.into());
+                left -= 1;
+            }
+        }
+        Ok(())
+    }
+
+    async fn feed_text(&mut self, text: &String) -> Result<(), Fault> {
+        Ok(self.0.feed_text(text).await?)
+    }
+
+    async fn feed_binary(&mut self, bytes: &Vec<u8>) -> Result<(), Fault> {
+        Ok(self.0.feed_binary(bytes).await?)
+    }
+
+    async fn flush(&mut self) -> Result<(), Fault> {
+        Ok(self.0.flush().await?)
+    }
+
+    async fn echo(&mut self, count: usize) -> Result<(), Fault> {
+        Ws::echo(&mut self.0, count).await
     }
 }

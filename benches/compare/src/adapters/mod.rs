@@ -27,3 +27,9 @@ pub fn each(visitor: &mut impl Visit) {
     visitor.visit::<floor::Floor>();
     visitor.visit::<limit::Limit>();
 }
+
+/// The same where messages are only received, with longwire's batches too.
+pub fn each_receiver(visitor: &mut impl Visit) {
+    each(visitor);
+    visitor.visit::<longwire::Batches>();
+}

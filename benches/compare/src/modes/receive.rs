@@ -77,7 +77,7 @@ fn row(name: &'static str, shape: Shape, way: Way, count: usize) -> Row {
         way,
         row: Row::new("inmem", name, "message", count).of_text(shape.style.kind() == Kind::Text),
     };
-    adapters::each(&mut build);
+    adapters::each_receiver(&mut build);
     build.row
 }
 

@@ -32,7 +32,11 @@ pub fn rows(server: &Rc<Server>) -> Result<Vec<Row>, Fault> {
             load: Load::new(shape),
             row: Row::new(mode, name, unit, count).of_text(shape == FEED),
         };
-        adapters::each(&mut build);
+        if matches!(job, Job::Flood | Job::Tls) {
+            adapters::each_receiver(&mut build);
+        } else {
+            adapters::each(&mut build);
+        }
         build.row
     };
     let message = "message";
