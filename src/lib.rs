@@ -42,6 +42,11 @@ mod growing_buffer;
 mod liveness;
 mod message;
 mod report;
+#[cfg(feature = "tracing")]
+mod trace;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_trace.rs"]
+mod trace;
 mod utf8;
 
 pub use self::client::{Client, ClientBuilder, Connect, Connecting, Dial, Over, connect};

@@ -24,6 +24,7 @@ use crate::connect::{self, IntoUrl, Means, Opened, Plan, Resolve, SystemResolver
 use crate::error::Error;
 use crate::handshake::Offer;
 use crate::stream::{ControlFrame, Observer, WsStream};
+use crate::trace;
 
 /// Connects to a `ws://` or `wss://` URL.
 ///
@@ -298,7 +299,8 @@ impl IntoFuture for Connect {
                 redirects: own.redirects_or(shared),
                 proxy: own.proxy.as_ref().or(shared.proxy.as_ref()),
             };
-            let opened = connect::dial(plan, &means).await?;
+            let target = plan.target.to_string();
+            let opened = trace::connecting(&target, connect::dial(plan, &means)).await?;
             Ok(open(opened, &options.config, observer))
         })
     }
@@ -318,7 +320,8 @@ where
                 let message = format!("{name} cannot be used with over: it does not dial");
                 return Err(Error::config(message));
             }
-            let opened = connect::over(&prepared.plan, prepared.way.0).await?;
+            let (plan, stream) = (&prepared.plan, prepared.way.0);
+            let opened = trace::connecting(&plan.target, connect::over(plan, stream)).await?;
             Ok(open(opened, &prepared.options.config, prepared.observer))
         })
     }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout};
 use super::{Target, tcp};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::report::{ConnectReport, Failure};
+use crate::trace;
 
 /// How far connecting has come. It lives outside of the work, so that it is still there when a
 /// deadline has ended the work.
@@ -43,6 +44,7 @@ impl Progress {
     pub(super) fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.since = Instant::now();
+        trace::entered(phase);
     }
 
     /// A redirect leads on to another URL: what was reported becomes one of its redirects.
@@ -57,6 +59,7 @@ impl Progress {
         };
         let last = std::mem::replace(&mut self.report, next);
         self.report.redirects.push(last);
+        trace::redirected(target);
     }
 
     /// The report of a connection that was made.
@@ -65,6 +68,7 @@ impl Progress {
         // It stays with the connection.
         self.report.addresses.shrink_to_fit();
         self.report.attempts.shrink_to_fit();
+        trace::connected(&self.report);
         self.report
     }
 
@@ -76,6 +80,7 @@ impl Progress {
             elapsed: self.since.elapsed(),
             error: error.to_string(),
         });
+        trace::failed(&error, &self.report);
         let target = match self.report.redirects.first() {
             Some(first) => format!("{} (redirected from {})", self.report.target, first.target),
             None => self.report.target.clone(),

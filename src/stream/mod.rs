@@ -242,6 +242,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     }
 
     fn end(&mut self, ending: Ending, role: Role) {
+        self.watch.trace().ended(self.protocol.close_info());
         self.pong_due = None;
         self.read.clear();
         self.state = State::Ending(Box::new(ending));
@@ -278,7 +279,7 @@ impl<T> WsStream<T> {
         handshake: Handshake,
         observer: Option<Observer>,
     ) -> Self {
-        let watch = Watch::new(config.liveness.clone());
+        let watch = Watch::new(config.liveness.clone(), &handshake.report().target);
         let mut counters = Counters::default();
         counters.received.wire_bytes = read_already.len() as u64;
         let (state, read) = match config.check() {

@@ -12,7 +12,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::observer::ControlFrame;
 use super::wakers::Role;
-use super::{State, WsStream, pool, watch};
+use super::{State, WsStream, pool};
 use crate::error::Error;
 use crate::frame::{ControlPayload, Opcode};
 use crate::message::Message;
@@ -143,19 +143,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         }
     }
 
-    /// A message that was put together, which the application may not be meant to see.
-    fn give(&mut self, taken: usize, message: Message) -> Step {
-        self.given(taken, message.len());
-        if self.filters()
-            && message
-                .as_text()
-                .is_some_and(|text| self.watch.is_answer(text))
-        {
+    /// Whether a message that was put together is not for the application.
+    #[cold]
+    fn drops(&mut self, message: &Message) -> bool {
+        let text = message.as_text();
+        let drops = text.is_some_and(|text| self.watch.is_answer(text));
+        if drops {
             self.watch.answered();
             self.drop_answers();
-            return Step::Again;
         }
-        Step::Give(Some(Ok(message)))
+        drops
     }
 
     /// Keeps a message for a batch to lend.
@@ -204,7 +201,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 return None;
             }
             Ok((taken, Some(Event::Message(message)))) => {
-                return Some(self.give(taken, message));
+                self.given(taken, message.len());
+                if self.filters() && self.drops(&message) {
+                    return Some(Step::Again);
+                }
+                return Some(Step::Give(Some(Ok(message))));
             }
             Ok((taken, Some(Event::Ping(payload)))) => {
                 self.stats.received.pings += 1;
@@ -217,7 +218,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             }
             Ok((taken, Some(Event::Pong(payload)))) => {
                 self.stats.received.pongs += 1;
-                self.watch.round_trips().pong(payload, watch::now);
+                self.watch.pong(payload);
                 self.observe(ControlFrame::Pong(payload));
                 self.read.consume(taken);
             }
@@ -277,7 +278,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                             if message.len() > pool::BUFFER_SIZE {
                                 self.read.expect_large();
                             }
-                            return Poll::Ready(self.give(0, message));
+                            self.given(0, message.len());
+                            if self.filters() && self.drops(&message) {
+                                return Poll::Ready(Step::Again);
+                            }
+                            return Poll::Ready(Step::Give(Some(Ok(message))));
                         }
                         Ok(None) => {}
                         Err(error) => self.fail(&error, role),

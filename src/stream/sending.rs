@@ -323,6 +323,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     fn begin_close(&mut self, body: &ControlPayload) {
         self.queue.push(Opcode::Close, true, body.as_slice());
         self.protocol.close_sent();
+        self.watch.trace().closing();
         self.state = State::Closing(Box::pin(tokio::time::sleep(self.close_timeout)));
         // There is a deadline now, and whoever waits for the peer has to watch it.
         self.wakers.wake_reader();

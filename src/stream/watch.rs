@@ -18,6 +18,7 @@ use crate::frame::Opcode;
 use crate::liveness::Liveness;
 use crate::protocol::keepalive::{Counts, Keepalive, Sight, Verdict};
 use crate::protocol::{RoundTrips, Rtt};
+use crate::trace;
 
 /// What a connection keeps to know whether its peer is there.
 #[derive(Debug)]
@@ -37,10 +38,11 @@ struct Rest {
     round_trips: RoundTrips,
     /// Answers to the application's pings that were kept from it.
     answers: u64,
+    trace: trace::Connection,
 }
 
 impl Watch {
-    pub(super) fn new(liveness: Option<Liveness>) -> Self {
+    pub(super) fn new(liveness: Option<Liveness>, target: &str) -> Self {
         Self {
             hears: liveness.as_ref().is_some_and(|it| it.app_ping.is_some()),
             timer: None,
@@ -49,6 +51,7 @@ impl Watch {
                 keepalive: None,
                 round_trips: RoundTrips::default(),
                 answers: 0,
+                trace: trace::Connection::opened(target),
             }),
         }
     }
@@ -61,6 +64,20 @@ impl Watch {
 
     pub(super) fn round_trips(&mut self) -> &mut RoundTrips {
         &mut self.rest.round_trips
+    }
+
+    /// A Pong has come.
+    pub(super) fn pong(&mut self, payload: &[u8]) {
+        let Rest {
+            round_trips, trace, ..
+        } = &mut *self.rest;
+        if round_trips.pong(payload, now).is_some() {
+            trace.answered(round_trips.rtt().last);
+        }
+    }
+
+    pub(super) fn trace(&self) -> &trace::Connection {
+        &self.rest.trace
     }
 
     pub(super) fn rtt(&self) -> &Rtt {
@@ -249,6 +266,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             let text = ping.text.clone();
             self.queue_borrowed(Opcode::Text, text.as_bytes());
         }
+        self.watch.trace().app_pinged();
         if in_place_of_ping {
             self.pinged(now());
         }
@@ -256,6 +274,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     /// The peer is gone: nothing more is written, and the transport ends.
     fn die(&mut self, verdict: Verdict, role: Role) {
+        self.watch.trace().dead(verdict.kind(), &verdict.message());
         self.protocol.lost();
         self.queue.clear();
         self.write_error = Some(std::io::ErrorKind::TimedOut.into());
@@ -320,6 +339,7 @@ impl<T> WsStream<T> {
         self.watch.rest.round_trips.sent(&payload, now);
         self.queue.push(Opcode::Ping, true, &payload);
         self.stats.sent.pings += 1;
+        self.watch.trace().pinged();
         self.pinged(now);
     }
 

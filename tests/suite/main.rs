@@ -56,5 +56,7 @@ mod sink;
 mod sockets;
 #[cfg(feature = "__tls")]
 mod tls;
+#[cfg(feature = "tracing")]
+mod traces;
 mod utf8;
 mod wakers;
