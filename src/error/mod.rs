@@ -300,7 +300,8 @@ pub enum ErrorKind {
     Resolve,
     /// No address could be reached by TCP; the report has each failure.
     Connect,
-    /// The proxy refused or failed.
+    /// The proxy refused or failed. That its name, its address or its certificate is at fault is of
+    /// the kinds `Resolve`, `Connect` and `Tls`, with the proxy named in the message.
     Proxy,
     /// TLS failed: a certificate that is not trusted, or an end that does not speak TLS.
     Tls,
@@ -344,7 +345,7 @@ pub enum Phase {
     Resolve,
     /// Opening TCP.
     Connect,
-    /// Talking to a proxy.
+    /// Talking to a proxy: TLS with it, if its URL says so, and asking it for the way to the server.
     Proxy,
     /// The TLS handshake.
     Tls,

@@ -17,7 +17,9 @@ pub(super) fn proxy_for(
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Option<Server>, Error> {
     // A server's CGI turns the field `Proxy` of whoever asks it into this variable (RFC 3875 §4.1.18).
-    let is_forged = |name: &str| name == "HTTP_PROXY" && variable("REQUEST_METHOD").is_some();
+    // On Windows the names of variables have no case.
+    let may_be_forged = |name: &str| name == "HTTP_PROXY" || cfg!(windows) && name == "http_proxy";
+    let is_forged = |name: &str| may_be_forged(name) && variable("REQUEST_METHOD").is_some();
     let names = if target.secure { FOR_WSS } else { FOR_WS };
     let mut names = names.iter().filter(|name| !is_forged(name));
     let found = names.find_map(|name| Some((name, variable(name)?)));

@@ -170,3 +170,85 @@ impl Route {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::connect::Target;
+    use crate::connect::proxy::Proxy;
+
+    /// The requests of `CONNECT` end with their one empty line, those of SOCKS are counted out.
+    #[test]
+    fn whatever_the_settings_nothing_panics_and_nothing_is_smuggled_in() {
+        let pieces = [
+            "http",
+            "https",
+            "socks5",
+            "socks5h",
+            "socks4a",
+            "://",
+            ":",
+            "@",
+            "/",
+            "#",
+            "%",
+            "%0d%0a",
+            "%00",
+            "%25",
+            "u",
+            "pw",
+            "\r\n",
+            " ",
+            "\0",
+            "\u{e9}",
+            "proxy",
+            "1",
+            "65536",
+            "[",
+            "]",
+            "::1",
+            "127.0.0.1",
+            ".",
+        ];
+        let mut state = 1_u64;
+        let mut random = |below: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let targets = ["ws://a", "wss://a.b.:9", "ws://1.2.3.4", "ws://[::1]"];
+        let targets = targets.map(|url| Target::parse(url).unwrap());
+        let mut accepted = 0;
+        for _ in 0..20_000 {
+            let mut texts = ["http://".to_owned(), String::new(), String::new()];
+            if random(2) == 0 {
+                texts[0].clear();
+            }
+            for text in &mut texts {
+                for _ in 0..random(6) {
+                    text.push_str(pieces[random(pieces.len())]);
+                }
+            }
+            let [url, user, password] = texts;
+            let mut proxy = Proxy::new(&url);
+            if random(3) == 0 {
+                proxy = proxy.basic(&user, &password).header(&*user, &*password);
+            }
+            let route = proxy.route(&targets[random(targets.len())]);
+            let Ok(Some(route)) = route else {
+                continue;
+            };
+            accepted += 1;
+            let Some(request) = route.request else {
+                continue;
+            };
+            if request.starts_with(b"CONNECT ") {
+                let text = String::from_utf8(request).unwrap();
+                let lines: Vec<_> = text.split("\r\n").collect();
+                assert_eq!(lines.len(), 4 + route.fields.len(), "{url:?}: {text:?}");
+                assert!(!lines.concat().contains(['\r', '\n', '\0']), "{text:?}");
+            }
+        }
+        assert!(accepted > 1_000, "{accepted}");
+    }
+}
