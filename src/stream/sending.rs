@@ -320,7 +320,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         Poll::Ready(self.close_info().cloned().ok_or_else(|| self.closed()))
     }
 
-    fn begin_close(&mut self, body: &ControlPayload) {
+    pub(super) fn begin_close(&mut self, body: &ControlPayload) {
         self.queue.push(Opcode::Close, true, body.as_slice());
         self.protocol.close_sent();
         self.watch.trace().closing();
@@ -348,7 +348,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     }
 
     #[cold]
-    fn closed(&self) -> Error {
+    pub(super) fn closed(&self) -> Error {
         match self.close_info() {
             Some(info) => Error::new(
                 ErrorKind::Closed,

@@ -25,9 +25,22 @@ pub(super) struct Wakers {
     both: Option<Waker>,
     /// Whether a timer that is kept has the waker that it is to have.
     pub(super) told: bool,
+    /// Nobody is ever forgotten: each waker stands for several tasks, of which some always may wait.
+    kept: bool,
 }
 
 impl Wakers {
+    /// For tasks that share the stream under a lock and keep account of themselves who waits.
+    pub(super) fn kept(reader: Waker, writer: Waker) -> Self {
+        Self {
+            reader: Some(reader),
+            writer: Some(writer),
+            both: None,
+            told: false,
+            kept: true,
+        }
+    }
+
     /// Remembers who polls, and gives the waker that the socket and the timers are to get.
     #[inline]
     pub(super) fn register(&mut self, role: Role, waker: &Waker) -> &Waker {
@@ -63,7 +76,7 @@ impl Wakers {
             Role::Reader => &mut self.reader,
             Role::Writer => &mut self.writer,
         };
-        if slot.is_some() {
+        if slot.is_some() && !self.kept {
             *slot = None;
             self.both = None;
             self.told = false;

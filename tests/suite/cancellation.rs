@@ -1,42 +1,49 @@
-//! Dropped futures: 100,000 random steps in which `next`, `send`, `feed`, `flush`, `ping` and
-//! `close` are polled a few times and then dropped, while the peer checks the order and the content
-//! of what it gets, and the client of what it is given.
+//! Dropped futures: 100,000 random steps in which every method that waits is polled a few times and
+//! then dropped, while the peer checks the order and the content of what it gets, and the client of
+//! what it is given: on one stream, and on its halves.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use longwire::{CloseCode, CloseInfo, Config, Error, ErrorKind, Message, WsStream};
 use tokio::task::unconstrained;
 
 use crate::support::io::{Chaos, Cuts};
-use crate::support::pipe::{Far, Near, pipe};
+use crate::support::pipe::{Far, pipe};
 use crate::support::random::Random;
 use crate::support::run::paused;
 use crate::support::scripted::upgraded;
-use crate::support::wire::{self, ClientFrames, binary, close, continuation, ping, text};
+use crate::support::subjects::{Halves, Pipe, Subject};
+use crate::support::wire::{self, ClientFrames, binary, close, continuation, ping, pong, text};
 
 const STEPS: usize = 100_000;
 const STEPS_OF_A_CONNECTION: usize = 1_000;
 
 #[test]
 fn dropped_futures_leave_the_stream_in_sync() {
-    paused(unconstrained(async {
-        let mut random = Random::new();
-        let mut dropped = 0;
-        for _ in 0..STEPS / STEPS_OF_A_CONNECTION {
-            let mut client = Client::new(&mut random);
-            for _ in 0..STEPS_OF_A_CONNECTION {
-                client.step();
-                client.server.step();
-            }
-            client.close();
-            dropped += client.dropped;
+    paused(unconstrained(run::<WsStream<Pipe>>()));
+}
+
+#[test]
+fn dropped_futures_leave_the_halves_in_sync() {
+    paused(unconstrained(run::<Halves>()));
+}
+
+async fn run<S: Subject>() {
+    let mut random = Random::new();
+    let mut dropped = 0;
+    for _ in 0..STEPS / STEPS_OF_A_CONNECTION {
+        let mut client = Client::<S>::new(&mut random);
+        for _ in 0..STEPS_OF_A_CONNECTION {
+            client.step();
+            client.server.step();
+            S::others().await;
         }
-        // A test of dropping that never drops would show nothing.
-        assert!(dropped > STEPS / 10, "only {dropped} futures were dropped");
-    }));
+        client.close().await;
+        dropped += client.dropped;
+    }
+    // A test of dropping that never drops would show nothing.
+    assert!(dropped > STEPS / 10, "only {dropped} futures were dropped");
 }
 
 /// Message `number`, whose content anyone can tell from its number.
@@ -67,8 +74,8 @@ fn number(message: &Message) -> usize {
     number
 }
 
-struct Client {
-    ws: WsStream<Chaos<Near>>,
+struct Client<S> {
+    subject: S,
     server: Server,
     random: Random,
     /// The messages that the server has begun to send and that were not given yet.
@@ -79,7 +86,7 @@ struct Client {
     closing: bool,
 }
 
-impl Client {
+impl<S: Subject> Client<S> {
     fn new(random: &mut Random) -> Self {
         let (near, far) = pipe(50 + random.below(2_000));
         let io = Chaos::over(near)
@@ -91,7 +98,7 @@ impl Client {
             config = config.fragment_size(1 + random.below(2_000));
         }
         Self {
-            ws: upgraded(io, config),
+            subject: S::new(upgraded(io, config), random.fork()),
             server: Server::new(far, random.fork()),
             random: random.fork(),
             received: 0,
@@ -106,38 +113,29 @@ impl Client {
     fn step(&mut self) {
         let polls = 1 + self.random.below(3);
         match self.random.below(10) {
-            0..4 => match polled(polls, self.ws.next()) {
-                Some(Some(Ok(message))) => self.receive(&message),
-                Some(other) => panic!("an end in the middle: {other:?}"),
-                None => self.dropped += 1,
+            0..4 => match self.subject.next(polls) {
+                Poll::Ready(Some(Ok(message))) => self.receive(&message),
+                Poll::Ready(other) => panic!("an end in the middle: {other:?}"),
+                Poll::Pending => self.dropped += 1,
             },
-            way @ 4..8 => self.send(way, polls),
-            8 => match polled(polls, self.ws.flush()) {
+            4..8 => self.send(polls),
+            8 => match self.subject.flush(polls) {
                 Some(flushed) => flushed.unwrap(),
                 None => self.dropped += 1,
             },
             _ => {
                 let payload = format!("{}", self.next_ping);
                 self.next_ping += 1;
-                let done = polled(polls, self.ws.ping(payload));
+                let done = self.subject.ping(polls, payload);
                 self.attempted(done);
             }
         }
     }
 
-    fn send(&mut self, way: usize, polls: usize) {
+    fn send(&mut self, polls: usize) {
         let number = self.next_number;
         self.next_number += 1;
-        let message = content(number);
-        let ws = &mut self.ws;
-        let done = match (way, &message) {
-            (4, _) => polled(polls, ws.send(message)),
-            (5, _) => polled(polls, ws.feed(message)),
-            (6, Message::Text(text)) => polled(polls, ws.send_text(text)),
-            (6, Message::Binary(bytes)) => polled(polls, ws.send_binary(bytes)),
-            (_, Message::Text(text)) => polled(polls, ws.feed_text(text)),
-            (_, Message::Binary(bytes)) => polled(polls, ws.feed_binary(bytes)),
-        };
+        let done = self.subject.send(polls, content(number));
         if matches!(done, Some(Ok(()))) {
             self.server.promised.push_back(number);
         }
@@ -167,38 +165,39 @@ impl Client {
     }
 
     /// Closes with dropped futures on the way, until the closing handshake is done.
-    fn close(&mut self) {
+    async fn close(&mut self) {
         self.closing = true;
         for _ in 0..100_000 {
             let polls = 1 + self.random.below(3);
             match self.random.below(6) {
-                0 => match polled(polls, self.ws.next()) {
-                    Some(Some(Ok(message))) => self.receive(&message),
-                    Some(Some(Err(error))) => panic!("closing failed: {error:?}"),
-                    Some(None) => return self.judge_the_end(),
-                    None => self.dropped += 1,
+                0 => match self.subject.next(polls) {
+                    Poll::Ready(Some(Ok(message))) => self.receive(&message),
+                    Poll::Ready(Some(Err(error))) => panic!("closing failed: {error:?}"),
+                    Poll::Ready(None) => return self.judge_the_end(),
+                    Poll::Pending => self.dropped += 1,
                 },
-                1 => self.send(4 + polls, polls),
+                1 => self.send(polls),
                 2 => {
-                    let done = polled(polls, self.ws.flush());
+                    let done = self.subject.flush(polls);
                     self.attempted(done);
                 }
-                _ => match polled(polls, self.ws.close(CloseCode(4321), "enough")) {
+                _ => match self.subject.close(polls, CloseCode(4321), "enough") {
                     Some(Ok(_)) => return self.judge_the_end(),
                     Some(Err(error)) => panic!("closing failed: {error:?}"),
                     None => self.dropped += 1,
                 },
             }
             self.server.step();
+            S::others().await;
         }
         panic!("closing never ends");
     }
 
     fn judge_the_end(&mut self) {
-        let info = self.ws.close_info().expect("it is over").clone();
+        let info = self.subject.close_info().expect("it is over");
         let CloseInfo { code, clean, .. } = info;
         assert_eq!((code, clean), (Some(CloseCode(4321)), true));
-        assert!(matches!(polled(3, self.ws.next()), Some(None)));
+        assert!(matches!(self.subject.next(3), Poll::Ready(None)));
         self.server.read_all();
         let server = &self.server;
         assert!(server.far.client_has_finished(), "no end of the transport");
@@ -209,18 +208,6 @@ impl Client {
             server.promised
         );
     }
-}
-
-/// Polls a future so many times, and then drops it.
-fn polled<F: Future>(times: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut cx = Context::from_waker(Waker::noop());
-    for _ in 0..times {
-        if let Poll::Ready(done) = future.as_mut().poll(&mut cx) {
-            return Some(done);
-        }
-    }
-    None
 }
 
 /// The peer, which sends numbered messages and judges what it gets.
@@ -310,7 +297,16 @@ impl Server {
                 digits.parse().expect("a number")
             };
             match frame.opcode {
-                wire::PING => rises(&mut self.last_ping, parsed()),
+                wire::PING => {
+                    // A sender's own Pings carry a number behind a name.
+                    let number = match frame.payload.strip_prefix(b"longwire") {
+                        Some(number) => u64::from_be_bytes(number.try_into().unwrap()),
+                        None => parsed() as u64,
+                    };
+                    let number = usize::try_from(number).unwrap();
+                    rises(&mut self.last_ping, number);
+                    self.outgoing.extend(pong(frame.payload).bytes());
+                }
                 wire::PONG => {
                     assert!(parsed() < self.next_ping, "a Pong for no Ping");
                     rises(&mut self.last_pong, parsed());

@@ -54,6 +54,9 @@ mod rows;
 mod settings;
 mod sink;
 mod sockets;
+mod split_closing;
+mod split_halves;
+mod split_traffic;
 #[cfg(feature = "__tls")]
 mod tls;
 #[cfg(feature = "tracing")]

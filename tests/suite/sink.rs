@@ -69,7 +69,7 @@ fn an_echo_is_one_forward() {
     paused(async {
         let (ws, mut peer) = open();
         let echo = tokio::spawn(async move {
-            let (sink, stream) = ws.split();
+            let (sink, stream) = StreamExt::split(ws);
             stream.forward(sink).await
         });
         for number in 0..100 {

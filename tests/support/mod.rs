@@ -14,6 +14,7 @@ pub(crate) mod random;
 pub(crate) mod request;
 pub(crate) mod run;
 pub(crate) mod scripted;
+pub(crate) mod subjects;
 #[cfg(feature = "__tls")]
 pub(crate) mod tls;
 pub(crate) mod verdict;

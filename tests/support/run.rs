@@ -28,6 +28,18 @@ pub(crate) fn threaded<T>(test: impl Future<Output = T>) -> T {
     run(Builder::new_multi_thread().worker_threads(2), LIMIT, test)
 }
 
+/// As [`threaded`], for tests that move much and can be told to move more.
+pub(crate) fn hours<T>(test: impl Future<Output = T>) -> T {
+    let limit = Duration::from_secs(3600);
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let test = Box::pin(test);
+    runtime.block_on(async { timeout(limit, test).await.expect("the test hangs") })
+}
+
 /// Far above what any test of a socket takes.
 const LIMIT: Duration = Duration::from_secs(30);
 

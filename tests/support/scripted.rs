@@ -28,6 +28,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Peer<T> {
         }
     }
 
+    /// The transport, to be used otherwise. Nothing may have been read behind the last frame.
+    #[cfg(feature = "__tls")]
+    pub(crate) fn into_inner(self) -> T {
+        assert!(!self.frames.inside_frame(), "bytes would be lost");
+        self.io
+    }
+
     /// Reads the request head of the opening handshake, byte by byte up to its blank line.
     ///
     /// A client must not send anything behind it before it has the response (RFC 6455 §4.1), which
