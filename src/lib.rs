@@ -65,7 +65,9 @@ pub use self::report::{
     Attempt, CertificateReport, ConnectReport, Failure, ProxyReport, TlsReport,
 };
 pub use self::stream::{Batch, ControlFrame, MessageRef, Stats, Traffic, WsStream};
-pub use self::stream::{Permit, ReuniteError, TrySendError, WsReceiver, WsSender};
+pub use self::stream::{
+    Inbox, InboxStats, Permit, ReuniteError, TrySendError, WsReceiver, WsSender,
+};
 pub use self::utf8::Utf8Bytes;
 pub use bytes;
 pub use http;

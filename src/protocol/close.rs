@@ -54,8 +54,7 @@ impl Closing {
     }
 
     /// This side fails the connection (RFC 6455 §7.1.7): the Close frame to send, if none was yet.
-    pub(super) fn fail(&mut self, error: &ProtocolError) -> Option<ControlPayload> {
-        let code = error.close_code();
+    pub(super) fn fail(&mut self, code: CloseCode) -> Option<ControlPayload> {
         self.end(Side::Client, code);
         if self.sent {
             return None;
@@ -165,9 +164,9 @@ mod tests {
     #[test]
     fn failing_sends_one_close_and_keeps_its_code() {
         let mut closing = Closing::default();
-        let frame = closing.fail(&ProtocolError::InvalidUtf8).unwrap();
+        let frame = closing.fail(CloseCode::INVALID_PAYLOAD).unwrap();
         assert_eq!(frame.as_slice(), 1007_u16.to_be_bytes());
-        assert_eq!(closing.fail(&ProtocolError::MaskedFrame), None);
+        assert_eq!(closing.fail(CloseCode::PROTOCOL_ERROR), None);
         closing.lost();
         assert_eq!(
             closing.info().unwrap().code,

@@ -16,6 +16,7 @@ use self::close::Closing;
 pub(crate) use self::fragmenter::Fragments;
 pub(crate) use self::round_trips::RoundTrips;
 pub use self::round_trips::Rtt;
+use crate::close_code::CloseCode;
 use crate::codec::FrameCodec;
 use crate::config::Config;
 use crate::error::ProtocolError;
@@ -182,9 +183,9 @@ impl Protocol {
     }
 
     /// Fails the connection (RFC 6455 §7.1.7): the body of the Close frame to send, if any.
-    pub(crate) fn fail(&mut self, error: &ProtocolError) -> Option<ControlPayload> {
+    pub(crate) fn fail(&mut self, code: CloseCode) -> Option<ControlPayload> {
         self.assembler.discard();
-        self.closing.fail(error)
+        self.closing.fail(code)
     }
 
     /// The transport is gone, or a deadline passed, before the closing handshake was complete.

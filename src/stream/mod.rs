@@ -30,12 +30,15 @@ pub use self::observer::ControlFrame;
 pub(crate) use self::observer::Observer;
 use self::read_buffer::ReadBuffer;
 use self::receiving::STREAK;
-pub use self::split::{Permit, ReuniteError, TrySendError, WsReceiver, WsSender};
+pub use self::split::{
+    Inbox, InboxStats, Permit, ReuniteError, TrySendError, WsReceiver, WsSender,
+};
 use self::stats::Counters;
 pub use self::stats::{Stats, Traffic};
 use self::wakers::{Role, Wakers};
 use self::watch::Watch;
 use self::write_queue::WriteQueue;
+use crate::close_code::CloseCode;
 use crate::config::Config;
 use crate::connect::Transport;
 use crate::error::{Error, ErrorKind, Phase, ProtocolError};
@@ -47,7 +50,8 @@ use crate::protocol::Protocol;
 /// An open WebSocket connection: a `Stream` of messages and a `Sink` for them.
 ///
 /// Pings are answered, fragments are joined and the closing handshake is carried out inside, by
-/// whichever method is being polled; reading alone is enough to keep a connection alive.
+/// whichever method is being polled; reading alone is enough to keep a connection alive. For several
+/// tasks there is [`split`](Self::split), for an application that is busy [`spawn`](Self::spawn).
 ///
 /// The stream ends with `None` after a clean close. Anything else ends it with one `Err`, then
 /// `None`; [`close_info`](Self::close_info) says how it ended.
@@ -204,11 +208,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     /// Fails the connection (RFC 6455 §7.1.7).
     fn fail(&mut self, error: &ProtocolError, role: Role) {
-        if let Some(body) = self.protocol.fail(error) {
+        let code = error.close_code();
+        let error = Error::from(error.clone()).with_phase(self.phase());
+        self.fail_with(error, code, role);
+    }
+
+    /// Fails the connection and tells the peer so by a Close frame with `code`.
+    fn fail_with(&mut self, error: Error, code: CloseCode, role: Role) {
+        if let Some(body) = self.protocol.fail(code) {
             self.queue.push(Opcode::Close, true, body.as_slice());
         }
-        let error = self.error_at_end(Error::from(error.clone()).with_phase(self.phase()));
+        let error = self.error_at_end(error);
         self.end(Ending::failed(error), role);
+    }
+
+    /// Gives up a connection that never was of use.
+    fn fail_at_once(&mut self, error: Error) {
+        if self.is_open() {
+            self.protocol.lost();
+            let error = self.error_at_end(error);
+            self.end(Ending::lost(error), Role::Reader);
+        }
     }
 
     /// The transport ended, or failed with `error`.

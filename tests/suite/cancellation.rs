@@ -1,6 +1,6 @@
 //! Dropped futures: 100,000 random steps in which every method that waits is polled a few times and
 //! then dropped, while the peer checks the order and the content of what it gets, and the client of
-//! what it is given: on one stream, and on its halves.
+//! what it is given: on one stream, on its halves, and on halves that a task drives.
 
 use std::collections::VecDeque;
 use std::task::Poll;
@@ -13,7 +13,7 @@ use crate::support::pipe::{Far, pipe};
 use crate::support::random::Random;
 use crate::support::run::paused;
 use crate::support::scripted::upgraded;
-use crate::support::subjects::{Halves, Pipe, Subject};
+use crate::support::subjects::{Driven, Halves, Pipe, Subject};
 use crate::support::wire::{self, ClientFrames, binary, close, continuation, ping, pong, text};
 
 const STEPS: usize = 100_000;
@@ -27,6 +27,11 @@ fn dropped_futures_leave_the_stream_in_sync() {
 #[test]
 fn dropped_futures_leave_the_halves_in_sync() {
     paused(unconstrained(run::<Halves>()));
+}
+
+#[test]
+fn dropped_futures_leave_halves_that_a_task_drives_in_sync() {
+    paused(unconstrained(run::<Driven>()));
 }
 
 async fn run<S: Subject>() {
@@ -173,7 +178,7 @@ impl<S: Subject> Client<S> {
                 0 => match self.subject.next(polls) {
                     Poll::Ready(Some(Ok(message))) => self.receive(&message),
                     Poll::Ready(Some(Err(error))) => panic!("closing failed: {error:?}"),
-                    Poll::Ready(None) => return self.judge_the_end(),
+                    Poll::Ready(None) => return self.judge_the_end().await,
                     Poll::Pending => self.dropped += 1,
                 },
                 1 => self.send(polls),
@@ -182,7 +187,7 @@ impl<S: Subject> Client<S> {
                     self.attempted(done);
                 }
                 _ => match self.subject.close(polls, CloseCode(4321), "enough") {
-                    Some(Ok(_)) => return self.judge_the_end(),
+                    Some(Ok(_)) => return self.judge_the_end().await,
                     Some(Err(error)) => panic!("closing failed: {error:?}"),
                     None => self.dropped += 1,
                 },
@@ -193,11 +198,25 @@ impl<S: Subject> Client<S> {
         panic!("closing never ends");
     }
 
-    fn judge_the_end(&mut self) {
+    /// What comes next, without a wait for anything but tasks of our own.
+    async fn last(&mut self) -> Option<Message> {
+        for _ in 0..100 {
+            if let Poll::Ready(item) = self.subject.next(3) {
+                return item.map(|message| message.expect("no error behind a clean close"));
+            }
+            S::others().await;
+        }
+        panic!("the end never comes");
+    }
+
+    async fn judge_the_end(&mut self) {
         let info = self.subject.close_info().expect("it is over");
         let CloseInfo { code, clean, .. } = info;
         assert_eq!((code, clean), (Some(CloseCode(4321)), true));
-        assert!(matches!(self.subject.next(3), Poll::Ready(None)));
+        // What a task had read before the end is still given.
+        while let Some(last) = self.last().await {
+            self.receive(&last);
+        }
         self.server.read_all();
         let server = &self.server;
         assert!(server.far.client_has_finished(), "no end of the transport");

@@ -129,7 +129,7 @@ fn both_halves_learn_that_the_peer_is_dead() {
     paused(async {
         let io = Endless::new(Vec::new(), vec![0]).turns(0, Exhausted::Blocks);
         let ws = upgraded(io.never_writable(), Config::default());
-        let (mut sink, mut stream) = ws.split();
+        let (mut sink, mut stream) = StreamExt::split(ws);
         let begun = Instant::now();
         let writer = tokio::spawn(async move { sink.send("x".into()).await });
         let reader = tokio::spawn(async move {

@@ -15,6 +15,8 @@ mod codec;
 mod contract;
 mod control;
 mod dialling;
+mod driver_closing;
+mod driver_inbox;
 mod endings;
 mod fairness;
 mod field;

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 
-use longwire::{CloseCode, Config, Message, WsReceiver, WsSender, WsStream};
+use longwire::{CloseCode, Config, Inbox, Message, WsReceiver, WsSender, WsStream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -43,7 +43,16 @@ async fn client<T>(ws: WsStream<T>, count: usize, clones: usize)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, receiver) = ws.split();
+    exchange(ws.split(), count, clones).await;
+}
+
+async fn exchange<T>(
+    (mut sender, receiver): (WsSender<T>, WsReceiver<T>),
+    count: usize,
+    clones: usize,
+) where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let receiving = tokio::spawn(receive(receiver, count));
     let sending: Vec<_> = (0..clones)
         .map(|clone| tokio::spawn(send(sender.clone(), clone, clones, count)))
@@ -162,6 +171,16 @@ fn halves_on_two_threads_move_everything_each_way() {
         let (near, far) = small_sockets().await;
         let ws = upgraded(near, Config::default());
         both(client(ws, count, 1), server(far, count, 1)).await;
+    });
+}
+
+#[test]
+fn halves_that_a_task_drives_move_everything_each_way() {
+    hours(async {
+        let count = count_of(bytes());
+        let (near, far) = small_sockets().await;
+        let halves = upgraded(near, Config::default()).spawn(Inbox::default().max_messages(10));
+        both(exchange(halves, count, 3), server(far, count, 3)).await;
     });
 }
 

@@ -5,7 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use futures::{SinkExt, StreamExt};
-use longwire::{CloseCode, CloseInfo, Error, Message, WsReceiver, WsSender, WsStream};
+use longwire::{CloseCode, CloseInfo, Error, Inbox, Message, WsReceiver, WsSender, WsStream};
+use tokio::task::yield_now;
 
 use super::io::Chaos;
 use super::pipe::Near;
@@ -165,6 +166,49 @@ impl Subject for Halves {
 
     fn close_info(&self) -> Option<CloseInfo> {
         self.receiver.close_info()
+    }
+}
+
+/// The halves of a stream that a task drives.
+pub(crate) struct Driven(Halves);
+
+impl Subject for Driven {
+    fn new(ws: WsStream<Pipe>, mut random: Random) -> Self {
+        let inbox = Inbox::default().max_messages(1 + random.below(20));
+        Self(Halves::of(ws.spawn(inbox), random))
+    }
+
+    fn next(&mut self, polls: usize) -> Poll<Option<Result<Message, Error>>> {
+        self.0.next(polls)
+    }
+
+    fn send(&mut self, polls: usize, message: Message) -> Option<Result<(), Error>> {
+        self.0.send(polls, message)
+    }
+
+    fn flush(&mut self, polls: usize) -> Option<Result<(), Error>> {
+        self.0.flush(polls)
+    }
+
+    fn ping(&mut self, polls: usize, payload: String) -> Option<Result<(), Error>> {
+        self.0.ping(polls, payload)
+    }
+
+    fn close(
+        &mut self,
+        polls: usize,
+        code: CloseCode,
+        reason: &str,
+    ) -> Option<Result<CloseInfo, Error>> {
+        self.0.close(polls, code, reason)
+    }
+
+    fn close_info(&self) -> Option<CloseInfo> {
+        self.0.close_info()
+    }
+
+    async fn others() {
+        yield_now().await;
     }
 }
 

@@ -4,6 +4,9 @@
 //! await. A [`Bell`] wakes whoever waits once the lock is free again.
 
 mod bell;
+mod driver;
+mod inbox;
+mod mailbox;
 mod overheard;
 mod permit;
 mod pings;
@@ -21,6 +24,8 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::bell::{Bell, Rung, Who};
+pub use self::inbox::Inbox;
+pub use self::mailbox::InboxStats;
 use self::overheard::Overheard;
 pub use self::permit::{Permit, TrySendError};
 use self::pings::Pings;
@@ -61,42 +66,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// is dropped, the senders go on, and whichever of them is being polled reads and discards what
     /// still arrives, so that Pings are answered and the end is noticed. When both are gone the
     /// transport is dropped, without a closing handshake.
-    pub fn split(mut self) -> (WsSender<T>, WsReceiver<T>) {
-        let bell = Arc::new(Bell::default());
-        let [reader, writer] = bell.wakers();
-        self.wakers = Wakers::kept(reader.clone(), writer.clone());
-        let pings = Arc::new(Pings::default());
-        let overheard = Overheard::default();
-        let observer = self.observer.take();
-        self.observer = Some({
-            let pings = Arc::clone(&pings);
-            let overheard = observer.is_some().then(|| overheard.clone());
-            let writer = writer.clone();
-            Arc::new(move |frame| {
-                if pings.answered(frame) {
-                    writer.wake_by_ref();
-                }
-                if let Some(overheard) = &overheard {
-                    overheard.push(frame);
-                }
-            })
-        });
-        let shared = Arc::new(Shared {
-            handshake: mem::take(&mut self.handshake),
-            link: Mutex::new(Link {
-                ws: self,
-                seats: Vec::new(),
-                waiting: 0,
-                has_granted: false,
-                has_receiver: false,
-            }),
-            bell,
-            reader,
-            writer,
-            pings,
-            observer,
-            overheard,
-        });
+    pub fn split(self) -> (WsSender<T>, WsReceiver<T>) {
+        let shared = Arc::new(Shared::new(self));
         (WsSender::new(Arc::clone(&shared)), WsReceiver::new(shared))
     }
 }
@@ -125,7 +96,10 @@ struct Link<T> {
     waiting: usize,
     /// Some no longer wait, and are to be told so.
     has_granted: bool,
-    has_receiver: bool,
+    /// The receiver is there, or a task reads for it.
+    has_reader: bool,
+    /// A task of the connection's own reads and flushes.
+    is_driven: bool,
 }
 
 /// How it stands with a sender's next message.
@@ -141,6 +115,45 @@ enum Seat {
 }
 
 impl<T> Shared<T> {
+    fn new(mut ws: WsStream<T>) -> Self {
+        let bell = Arc::new(Bell::default());
+        let [reader, writer] = bell.wakers();
+        ws.wakers = Wakers::kept(reader.clone(), writer.clone());
+        let pings = Arc::new(Pings::default());
+        let overheard = Overheard::default();
+        let observer = ws.observer.take();
+        ws.observer = Some({
+            let pings = Arc::clone(&pings);
+            let overheard = observer.is_some().then(|| overheard.clone());
+            let writer = writer.clone();
+            Arc::new(move |frame| {
+                if pings.answered(frame) {
+                    writer.wake_by_ref();
+                }
+                if let Some(overheard) = &overheard {
+                    overheard.push(frame);
+                }
+            })
+        });
+        Self {
+            handshake: mem::take(&mut ws.handshake),
+            link: Mutex::new(Link {
+                ws,
+                seats: Vec::new(),
+                waiting: 0,
+                has_granted: false,
+                has_reader: false,
+                is_driven: false,
+            }),
+            bell,
+            reader,
+            writer,
+            pings,
+            observer,
+            overheard,
+        }
+    }
+
     /// One poll on behalf of `who`, with the lock held.
     fn poll<R>(
         &self,
@@ -181,6 +194,10 @@ impl<T> Shared<T> {
         link.grant();
         if mem::take(&mut link.has_granted) || after.taken != before.taken {
             self.bell.ring_senders();
+        }
+        if link.is_driven && after.end != before.end && !link.ws.queue.is_clean() {
+            // What was queued leaves without anybody else's help.
+            self.bell.ring_reader();
         }
         if after.stage != before.stage {
             self.bell.ring_senders();
@@ -245,6 +262,8 @@ impl Drop for Delivery<'_> {
 struct Mark {
     /// Bytes that were written.
     taken: u64,
+    /// Bytes that were queued.
+    end: u64,
     /// How near the connection is to its end.
     stage: (mem::Discriminant<State>, bool),
 }
@@ -254,8 +273,14 @@ impl<T> Link<T> {
         let ws = &self.ws;
         Mark {
             taken: ws.queue.taken(),
+            end: self.position(),
             stage: (mem::discriminant(&ws.state), ws.write_error.is_some()),
         }
+    }
+
+    /// Where the queue ends now.
+    fn position(&self) -> u64 {
+        self.ws.queue.taken() + self.ws.queue.len() as u64
     }
 
     /// A seat for one more sender.
@@ -332,14 +357,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Link<T> {
     /// Without a receiver, whoever else is polled reads: so that Pings are answered, and the end of
     /// the connection is noticed.
     fn read_for_nobody(&mut self, cx: &mut Context<'_>) {
-        if self.has_receiver {
+        if self.has_reader {
             return;
         }
         while let Poll::Ready(Some(_)) = self.ws.poll_message(Role::Reader, cx) {}
-    }
-
-    /// Where the queue ends now.
-    fn position(&self) -> u64 {
-        self.ws.queue.taken() + self.ws.queue.len() as u64
     }
 }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::bell::Who;
+use super::mailbox::{InboxStats, Mailbox};
 use super::{Shared, WsSender};
 use crate::close_code::CloseCode;
 use crate::connect::Transport;
@@ -18,12 +19,14 @@ use crate::message::{CloseInfo, Message};
 use crate::stream::wakers::Role;
 use crate::stream::{State, Stats, WsStream};
 
-/// The half of a connection that receives, made by [`WsStream::split`].
+/// The half of a connection that receives, made by [`WsStream::split`] or [`WsStream::spawn`].
 ///
 /// A `Stream` of messages, which ends as the connection's own would: with `None` after a clean
 /// close, with one `Err` and then `None` after anything else.
 pub struct WsReceiver<T = Transport> {
     shared: Arc<Shared<T>>,
+    /// Where messages come from when a task drives the connection.
+    mailbox: Option<Arc<Mailbox>>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WsReceiver<T> {
@@ -79,6 +82,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsReceiver<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
+        if let Some(mailbox) = &self.mailbox {
+            return mailbox.poll_take(cx);
+        }
         self.shared.poll(Who::Reader, cx, |link, cx| {
             link.ws.poll_message(Role::Reader, cx)
         })
@@ -87,8 +93,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsReceiver<T> {
 
 impl<T> WsReceiver<T> {
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
-        shared.with(|link| link.has_receiver = true);
-        Self { shared }
+        shared.with(|link| link.has_reader = true);
+        Self {
+            shared,
+            mailbox: None,
+        }
+    }
+
+    pub(super) fn driven(shared: Arc<Shared<T>>, mailbox: Arc<Mailbox>) -> Self {
+        let mailbox = Some(mailbox);
+        Self { shared, mailbox }
+    }
+
+    /// The counters of the inbox; `None` unless [`WsStream::spawn`] has made one.
+    pub fn inbox(&self) -> Option<InboxStats> {
+        self.mailbox.as_ref().map(|mailbox| mailbox.stats())
     }
 
     /// Another half that sends, also when all others are gone.
@@ -112,10 +131,11 @@ impl<T> WsReceiver<T> {
     ///
     /// # Errors
     ///
-    /// Gives both halves back when they are of two connections, or when `sender` has clones.
+    /// Gives both halves back when they are of two connections, when `sender` has clones, or when a task
+    /// drives the connection ([`WsStream::spawn`]).
     pub fn reunite(self, sender: WsSender<T>) -> Result<WsStream<T>, ReuniteError<T>> {
         let same = Arc::ptr_eq(&self.shared, &sender.shared);
-        if !same || Arc::strong_count(&self.shared) > 2 {
+        if !same || Arc::strong_count(&self.shared) > 2 || self.mailbox.is_some() {
             return Err(ReuniteError(Box::new((sender, self))));
         }
         let shared = Arc::clone(&self.shared);
@@ -145,6 +165,9 @@ impl<T> WsReceiver<T> {
     }
 
     pub(super) fn has_ended(&self) -> bool {
+        if let Some(mailbox) = &self.mailbox {
+            return mailbox.is_over();
+        }
         self.shared
             .with(|link| matches!(link.ws.state, State::Ended))
     }
@@ -152,8 +175,13 @@ impl<T> WsReceiver<T> {
 
 impl<T> Drop for WsReceiver<T> {
     fn drop(&mut self) {
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.abandon();
+            self.shared.with(|_| self.shared.bell.ring_reader());
+            return;
+        }
         let waker = self.shared.with(|link| {
-            link.has_receiver = false;
+            link.has_reader = false;
             // They read from now on.
             self.shared.bell.ring_senders();
             self.shared.bell.forget(Who::Reader)
@@ -183,7 +211,7 @@ impl<T> ReuniteError<T> {
 
 impl<T> fmt::Display for ReuniteError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the halves are not the only two of one connection")
+        f.write_str("the halves are not the only ones that use one connection")
     }
 }
 

@@ -360,6 +360,10 @@ impl<T> Drop for WsSender<T> {
     fn drop(&mut self) {
         let waker = self.shared.with(|link| {
             link.leave_seat(self.seat);
+            if link.is_driven {
+                // It may have been the last half that needs the task.
+                self.shared.bell.ring_reader();
+            }
             self.shared.bell.forget(Who::Sender(self.seat))
         });
         drop(waker);
