@@ -2,7 +2,13 @@
 
 format() { cargo fmt --all --check; }
 
-lock_file() { cargo metadata --locked --format-version 1 >/dev/null; }
+# Every workspace has a lock file that follows the crate's manifest.
+lock_file() {
+  local lock
+  git ls-files '*Cargo.lock' | while read -r lock; do
+    cargo metadata --locked --format-version 1 --manifest-path "${lock%.lock}.toml" >/dev/null
+  done
+}
 
 # frame, protocol and handshake take bytes and time as arguments: no runtime, no clock. Comments may speak of them.
 core_has_no_runtime() {
