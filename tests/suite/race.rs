@@ -1,11 +1,15 @@
 //! Happy Eyeballs (RFC 8305): the addresses race, and the dead ones cost next to nothing.
 
 use std::net::SocketAddr;
+#[cfg(target_os = "linux")]
+use std::task::Poll;
 use std::time::Duration;
 
 use longwire::{ConnectReport, ErrorKind, Phase, WsStream};
 use tokio::time::Instant;
 
+#[cfg(target_os = "linux")]
+use crate::support::run::paused;
 use crate::support::run::real;
 #[cfg(target_os = "linux")]
 use crate::support::scripted::BlackHole;
@@ -40,7 +44,8 @@ fn an_address_that_does_not_answer_costs_a_quarter_of_a_second() {
             .unwrap();
         let took = begun.elapsed();
         assert!(took >= Duration::from_millis(250), "{took:?}");
-        assert!(took < Duration::from_millis(600), "{took:?}");
+        // Not its share of the deadline, which is 5 s.
+        assert!(took < Duration::from_millis(1_500), "{took:?}");
         let [dead, alive] = &report(&ws).attempts[..] else {
             panic!("{:?}", report(&ws));
         };
@@ -64,7 +69,8 @@ fn an_address_that_refuses_costs_nothing() {
         addresses.push(server.address);
         let begun = Instant::now();
         let ws = connect(addresses).await.unwrap();
-        assert!(begun.elapsed() < Duration::from_millis(250));
+        // Five waits would take 1.25 s.
+        assert!(begun.elapsed() < Duration::from_secs(1));
         assert_eq!(report(&ws).attempts.len(), 6);
         drop(ws);
         server.done().await;
@@ -108,6 +114,25 @@ fn of_200_addresses_199_may_say_nothing() {
         assert!(given_up.contains("others were waiting"), "{given_up}");
         drop(ws);
         server.done().await;
+    });
+}
+
+/// However busy its thread is, every address has its turn before the deadline.
+#[cfg(target_os = "linux")]
+#[test]
+fn who_is_late_starts_what_was_missed() {
+    paused(async {
+        let hole = BlackHole::new().await;
+        let addresses = (1..=200).map(|number| hole.address(number)).collect();
+        let mut connecting = connect(addresses).into_future();
+        let error = loop {
+            if let Poll::Ready(ended) = futures::poll!(&mut connecting) {
+                break ended.unwrap_err();
+            }
+            tokio::time::advance(Duration::from_millis(100)).await;
+        };
+        assert_error(&error, ErrorKind::Timeout, Phase::Connect);
+        assert_eq!(error.report().unwrap().attempts.len(), 200);
     });
 }
 
