@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::target::Host;
 use super::{Progress, Transport};
-use crate::error::Error;
+use crate::error::{Error, Phase};
 
 /// There is nothing to choose.
 #[derive(Debug, Clone)]
@@ -43,8 +43,8 @@ impl Connector {
 }
 
 /// No error comes from TLS.
-pub(super) fn explain(_: &io::Error) -> Option<String> {
-    None
+pub(super) fn blame(error: io::Error, _: Phase) -> Result<Error, io::Error> {
+    Err(error)
 }
 
 pub(super) fn inside<S>(stream: &TlsStream<S>) -> &S {

@@ -90,9 +90,10 @@ pub(super) async fn send<S: AsyncWrite + Unpin>(stream: &mut S, request: &[u8]) 
 /// A stream that failed or ended before the server's answer was whole.
 fn lost(error: io::Error, progress: &Progress) -> Error {
     // A TLS server that wants a client certificate says so only now (RFC 8446 §4.4.2.4).
-    if let Some(why) = tls::explain(&error) {
-        return Error::new(ErrorKind::Tls, progress.phase, why).with_source(error);
-    }
+    let error = match tls::blame(error, progress.phase) {
+        Ok(error) => return error,
+        Err(error) => error,
+    };
     let ended = error.kind() == io::ErrorKind::UnexpectedEof;
     let message = match (progress.received, ended) {
         (0, true) => "the server closed the connection without an answer".to_owned(),

@@ -63,5 +63,15 @@ mod split_traffic;
 mod tls;
 #[cfg(feature = "tracing")]
 mod traces;
+#[cfg(feature = "__tls")]
+mod tls_certificates;
+#[cfg(feature = "__tls")]
+mod tls_choices;
+#[cfg(feature = "__tls")]
+mod tls_faults;
+#[cfg(feature = "platform-verifier")]
+mod tls_platform;
+#[cfg(all(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
+mod tls_providers;
 mod utf8;
 mod wakers;

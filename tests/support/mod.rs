@@ -8,6 +8,8 @@ pub(crate) mod answer;
 pub(crate) mod chaos;
 pub(crate) mod io;
 pub(crate) mod pipe;
+#[cfg(feature = "__tls")]
+pub(crate) mod pki;
 #[cfg(feature = "proxy")]
 pub(crate) mod proxy;
 pub(crate) mod random;

@@ -87,7 +87,23 @@ impl TlsServer {
         F: FnOnce(Option<Peer<TlsStream<TcpStream>>>) -> S + Send + 'static,
         S: Future<Output = ()> + Send,
     {
-        let acceptor = identity.acceptor();
+        Self::accepting(identity.acceptor(), script).await
+    }
+
+    /// As [`start`](Self::start), with a configuration of the test's own.
+    pub(crate) async fn with<F, S>(config: ServerConfig, script: F) -> Self
+    where
+        F: FnOnce(Option<Peer<TlsStream<TcpStream>>>) -> S + Send + 'static,
+        S: Future<Output = ()> + Send,
+    {
+        Self::accepting(TlsAcceptor::from(Arc::new(config)), script).await
+    }
+
+    async fn accepting<F, S>(acceptor: TlsAcceptor, script: F) -> Self
+    where
+        F: FnOnce(Option<Peer<TlsStream<TcpStream>>>) -> S + Send + 'static,
+        S: Future<Output = ()> + Send,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let script = tokio::spawn(async move {

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
 use super::Target;
-use super::tls::explain;
+use super::tls::blame;
 use super::upgrade::send;
 use crate::error::{Error, ErrorKind, Phase};
 
@@ -73,9 +73,10 @@ fn fault(message: impl Into<Cow<'static, str>>) -> Error {
 fn lost(error: Option<io::Error>, at: &str) -> Error {
     let error = error.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
     // A proxy that wants a client certificate says so only now (RFC 8446 §4.4.2.4).
-    if let Some(why) = explain(&error) {
-        return Error::new(ErrorKind::Tls, Phase::Proxy, why).with_source(error);
-    }
+    let error = match blame(error, Phase::Proxy) {
+        Ok(error) => return error,
+        Err(error) => error,
+    };
     let message = match error.kind() {
         io::ErrorKind::UnexpectedEof => format!("it closed the connection {at}"),
         _ => format!("the connection to it was lost {at}: {error}"),

@@ -5,47 +5,61 @@ use std::time::Duration;
 
 use tokio_rustls::rustls::pki_types::UnixTime;
 use tokio_rustls::rustls::{
-    AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible,
+    self, AlertDescription, CertificateError, InvalidMessage, OtherError, PeerIncompatible,
 };
 
 use super::verifier::is_authority;
 use crate::date;
+use crate::error::{Error, ErrorKind, Phase};
+
+/// The error of kind `Tls` for a failure of TLS itself, with what rustls says as its source.
+///
+/// # Errors
+///
+/// A failure of the transport under it is given back.
+pub(in crate::connect) fn blame(error: io::Error, phase: Phase) -> Result<Error, io::Error> {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    let Some(inner) = inner.cloned() else {
+        return Err(error);
+    };
+    Ok(Error::new(ErrorKind::Tls, phase, explain(&inner)).with_source(inner))
+}
 
 /// The same for a failure of the TLS handshake, where the server's first bytes may be no TLS at all.
 /// `plain` is the scheme for who wants none.
-pub(super) fn explain_handshake(error: &io::Error, plain: &str) -> Option<String> {
-    if let Error::InvalidMessage(InvalidMessage::InvalidContentType) = inside(error)? {
-        return Some(format!(
-            "the server does not speak TLS on this port: use {plain} or another port"
-        ));
+pub(super) fn blame_handshake(error: io::Error, plain: &str) -> Result<Error, io::Error> {
+    let no_tls = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if inner != Some(&no_tls) {
+        return blame(error, Phase::Tls);
     }
-    explain(error)
+    let message =
+        format!("the server does not speak TLS on this port: use {plain} or another port");
+    Ok(Error::new(ErrorKind::Tls, Phase::Tls, message).with_source(no_tls))
 }
 
-/// What went wrong, if the failure is one of TLS and not of the transport under it.
-pub(in crate::connect) fn explain(error: &io::Error) -> Option<String> {
-    Some(match inside(error)? {
+fn explain(error: &rustls::Error) -> String {
+    match error {
         error if is_authority(error) => {
             "the server's certificate is not accepted: it is an authority's (CA:TRUE); if it is \
              your own, trust it by Tls::add_root_pem"
                 .to_owned()
         }
-        Error::InvalidCertificate(why) => {
+        rustls::Error::InvalidCertificate(why) => {
             format!(
                 "the server's certificate is not accepted: {}",
                 certificate(why)
             )
         }
-        Error::AlertReceived(alert) => format!("the server ended TLS: {}", alerted(*alert)),
-        Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
+        rustls::Error::InvalidMessage(_) | rustls::Error::DecryptError => {
+            format!("what the server sent is not proper TLS: {error}")
+        }
+        rustls::Error::AlertReceived(alert) => format!("the server ended TLS: {}", alerted(*alert)),
+        rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
             "the server speaks neither TLS 1.2 nor TLS 1.3".to_owned()
         }
         other => format!("TLS failed: {other}"),
-    })
-}
-
-fn inside(error: &io::Error) -> Option<&Error> {
-    error.get_ref()?.downcast_ref()
+    }
 }
 
 fn certificate(error: &CertificateError) -> String {
@@ -80,15 +94,36 @@ fn certificate(error: &CertificateError) -> String {
             )
         }
         CertificateError::UnknownIssuer => {
-            "nobody whom this client trusts has issued it; if it is your own, trust its authority \
-             by Tls::add_root_pem"
+            "nobody whom this client trusts has issued it, or the server does not send the \
+             certificates that lead to whom it trusts; if it is your own, trust its authority by \
+             Tls::add_root_pem"
                 .to_owned()
         }
         CertificateError::BadSignature => {
             "its signature was not made with the key of the authority that it names".to_owned()
         }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not for servers: its extended key usage does not say serverAuth".to_owned()
+        }
+        CertificateError::Revoked => "it has been revoked".to_owned(),
+        CertificateError::BadEncoding => "it is malformed".to_owned(),
+        CertificateError::Other(why) => breach(why),
         other => other.to_string(),
     }
+}
+
+/// A rule for chains of certificates that is broken (RFC 5280 §6.1). Their names are all that is known
+/// of them here.
+fn breach(why: &OtherError) -> String {
+    match why.0.to_string().as_str() {
+        "EndEntityUsedAsCa" => "it was issued by the owner of a certificate that is no authority's",
+        "PathLenConstraintViolated" => {
+            "there are more authorities between it and the trusted one than that one allows"
+        }
+        "NameConstraintViolation" => "an authority that issued it may not do so for its names",
+        other => return other.to_owned(),
+    }
+    .to_owned()
 }
 
 /// `DnsName("a.example")` as `a.example`, `IpAddress(192.0.2.1)` as `192.0.2.1`.

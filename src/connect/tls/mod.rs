@@ -2,6 +2,8 @@
 
 mod certificate;
 mod explain;
+#[cfg(feature = "platform-verifier")]
+mod platform;
 mod provider;
 mod settings;
 #[cfg(test)]
@@ -22,8 +24,8 @@ use super::{Progress, Transport};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::report::TlsReport;
 
-pub(super) use self::explain::explain;
-use self::explain::explain_handshake;
+pub(super) use self::explain::blame;
+use self::explain::blame_handshake;
 pub use self::settings::Tls;
 
 /// How TLS is set up where it is not left to the defaults.
@@ -64,16 +66,21 @@ pub(super) fn inside<S>(stream: &TlsStream<S>) -> &S {
 
 /// Does TLS handshakes. Its clones share the cache of sessions.
 #[derive(Clone)]
-pub(crate) struct Connector(TlsConnector);
+pub(crate) struct Connector {
+    tls: TlsConnector,
+    /// Stands in for the host.
+    server_name: Option<ServerName<'static>>,
+}
 
 /// Makes a connector, or says which setting cannot be used.
 pub(crate) fn connector(choice: Option<&TlsChoice>) -> Result<Connector, Error> {
-    let config = match choice {
-        Some(TlsChoice::Config(config)) => Arc::clone(config),
-        Some(TlsChoice::Settings(tls)) => Arc::new(tls.client_config()?),
-        None => Arc::new(Tls::default().client_config()?),
+    let default = TlsChoice::Settings(Tls::default());
+    let (config, server_name) = match choice.unwrap_or(&default) {
+        TlsChoice::Config(config) => (Arc::clone(config), None),
+        TlsChoice::Settings(tls) => (Arc::new(tls.client_config()?), tls.own_server_name()?),
     };
-    Ok(Connector(config.into()))
+    let tls = config.into();
+    Ok(Connector { tls, server_name })
 }
 
 impl Connector {
@@ -85,10 +92,13 @@ impl Connector {
         progress: &mut Progress,
     ) -> Result<Transport, Error> {
         progress.enter(Phase::Tls);
-        let name = server_name(host)?;
+        let name = match &self.server_name {
+            Some(name) => name.clone(),
+            None => server_name(host)?,
+        };
         let is_proxy = progress.proxy().is_some();
         let plain = if is_proxy { "http://" } else { "ws://" };
-        let connected = self.0.connect(name, stream).await;
+        let connected = self.tls.connect(name, stream).await;
         let stream = connected.map_err(|error| failure(error, plain))?;
         progress.report.tls = Some(agreed(stream.get_ref().1, progress.since.elapsed()));
         Ok(stream.into())
@@ -134,9 +144,10 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
 }
 
 fn failure(error: io::Error, plain: &str) -> Error {
-    if let Some(why) = explain_handshake(&error, plain) {
-        return Error::new(ErrorKind::Tls, Phase::Tls, why).with_source(error);
-    }
+    let error = match blame_handshake(error, plain) {
+        Ok(error) => return error,
+        Err(error) => error,
+    };
     let message = if error.kind() == io::ErrorKind::UnexpectedEof {
         "the server closed the connection in the middle of the TLS handshake".to_owned()
     } else {

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
-use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
+use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{self, CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+
+/// Whoever knows which authorities are trusted.
+pub(super) type Judge = Arc<dyn ServerCertVerifier>;
 
 /// Believes what a trusted authority has issued, by the rules of RFC 5280, and the very certificates
 /// that the user has added.
@@ -18,7 +21,7 @@ use tokio_rustls::rustls::{self, CertificateError, DigitallySignedStruct, Error,
 /// an authority's certificate may not be a server's.
 #[derive(Debug)]
 pub(super) struct AcceptTrusted {
-    pub(super) rules: Arc<WebPkiServerVerifier>,
+    pub(super) rules: Judge,
     pub(super) added: Vec<CertificateDer<'static>>,
 }
 
