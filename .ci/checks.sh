@@ -78,5 +78,6 @@ feature_sets() {
 
 interop() { tests/interop/run; }
 proxies() { tests/interop/proxies/run; }
+namespace() { tests/interop/namespace; }
 autobahn_judge() { python3 tests/interop/autobahn/judge_test.py; }
 autobahn() { tests/interop/autobahn/run; }

@@ -99,9 +99,21 @@ impl Error {
         self.0.report.as_ref()
     }
 
-    /// Whether the same attempt may succeed later: failures of the network, deadlines, the statuses
-    /// 408, 425, 429, 500, 502, 503 and 504, and the close codes 1001, 1006, 1011, 1012 and 1013.
-    /// Statuses and failures of the network count when a proxy reports them too.
+    /// Whether the same attempt may succeed later.
+    ///
+    /// | kind | retryable |
+    /// |---|---|
+    /// | `Resolve`, `Connect`, `Io`, `Reset` | yes: the network may recover |
+    /// | `Timeout`, `NoPong`, `Stalled`, `Idle` | yes: a deadline passed |
+    /// | `Refused`, `Proxy` | with the statuses 408, 425, 429, 500, 502, 503 and 504; of a proxy also what it reports of the network |
+    /// | `Closed` | with the close codes 1001, 1006, 1011, 1012 and 1013 |
+    /// | `Url`, `Config` | no: the caller must change something |
+    /// | `Tls` | no: a certificate does not get better by itself |
+    /// | `Redirect`, `Handshake` | no: the server is not set up for this |
+    /// | `Protocol`, `Utf8`, `Deflate`, `TooLarge` | no: the same messages would come again |
+    /// | `SlowConsumer` | no: the application must change something |
+    ///
+    /// [`retry_after`](Self::retry_after) says how long to wait if the server did.
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
             ErrorKind::Resolve

@@ -31,6 +31,7 @@ mod liveness_clock;
 mod liveness_dead;
 mod liveness_drip;
 mod liveness_settings;
+mod namespace;
 mod negotiation;
 mod promises;
 mod properties;
@@ -53,12 +54,14 @@ mod redirect;
 mod refusal;
 mod request;
 mod rows;
+mod secrets;
 mod settings;
 mod sink;
 mod sockets;
 mod split_closing;
 mod split_halves;
 mod split_traffic;
+mod statuses;
 #[cfg(feature = "__tls")]
 mod tls;
 #[cfg(feature = "tracing")]
