@@ -8,6 +8,7 @@
 pub mod codec;
 pub mod extensions;
 pub mod operations;
+pub mod proxy;
 
 pub mod response;
 pub mod stream;
@@ -46,7 +47,7 @@ fn finish<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.with(|cell| {
         let runtime = cell.get_or_init(|| {
             let mut builder = Builder::new_current_thread();
-            builder.enable_time().start_paused(true).build().unwrap()
+            builder.enable_all().start_paused(true).build().unwrap()
         });
         runtime.block_on(async {
             let finished = tokio::time::timeout(day, future).await;
