@@ -142,7 +142,7 @@ struct Moved {
 /// How long opening and closing may take here: longer than any weather without a cut takes.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How long the client waits for a message before it closes.
+/// How long the server waits for anything, and the client at most: a dead peer is noticed much earlier.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Exchange {
@@ -183,28 +183,25 @@ impl Exchange {
         };
         let mut is_well = true;
         for message in &self.there {
-            match timeout(PATIENCE, ws.send(message.clone())).await {
-                Ok(Ok(())) => {}
-                Ok(Err(refused)) => {
-                    // The reason comes from `next`, too.
-                    assert!(
-                        matches!(refused.kind(), ErrorKind::Closed | ErrorKind::Reset),
-                        "{refused:?}"
-                    );
-                    is_well = false;
-                }
-                Err(_) => is_well = false,
+            let sent = timeout(PATIENCE, ws.send(message.clone())).await;
+            if let Err(refused) = sent.expect("a send never ends") {
+                // The reason comes from `next`, too.
+                assert!(
+                    matches!(refused.kind(), ErrorKind::Closed | ErrorKind::Reset),
+                    "{refused:?}"
+                );
+                is_well = false;
             }
         }
         while given.len() < self.back.len() {
-            match timeout(PATIENCE, ws.next()).await {
-                Ok(Some(Ok(message))) => given.push(message),
-                Ok(Some(Err(error))) => {
+            let next = timeout(PATIENCE, ws.next()).await;
+            match next.expect("the peer is dead, and nobody says so") {
+                Some(Ok(message)) => given.push(message),
+                Some(Err(error)) => {
                     assert!(ws.next().await.is_none(), "an item behind an error");
                     return Told::Error(error);
                 }
-                Ok(None) => panic!("a clean end that nobody asked for"),
-                Err(_) => break,
+                None => panic!("a clean end that nobody asked for"),
             }
         }
         let begun = Instant::now();
