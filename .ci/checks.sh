@@ -69,7 +69,7 @@ tests_with_proxy_variables() {
 # dependencies.
 feature_sets() {
   local set
-  for set in "" tracing proxy rustls-ring rustls-aws-lc-rs,proxy rustls-ring,rustls-aws-lc-rs rustls-ring,platform-verifier; do
+  for set in "" tracing deflate proxy rustls-ring rustls-ring,deflate rustls-aws-lc-rs,proxy rustls-ring,rustls-aws-lc-rs rustls-ring,platform-verifier; do
     printf '+ features: %s
 ' "${set:-none}"
     cargo clippy --locked --lib --no-default-features --features "$set" -- -D warnings

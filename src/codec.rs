@@ -68,13 +68,18 @@ impl FrameCodec {
     }
 
     /// Reads and judges a header: it, and how many bytes it takes. `None` while it is not complete.
+    /// `reserved` are the reserved bits that an extension has given a meaning.
     #[inline]
-    pub(crate) fn header(&self, bytes: &[u8]) -> Result<Option<(Header, usize)>, ProtocolError> {
+    pub(crate) fn header(
+        &self,
+        bytes: &[u8],
+        reserved: u8,
+    ) -> Result<Option<(Header, usize)>, ProtocolError> {
         // What is wrong in the first two bytes is wrong whether or not the others ever come.
         match Header::beginning(bytes) {
-            Some((0, false)) => {}
-            Some((0, true)) => return Err(ProtocolError::MaskedFrame),
-            Some((rsv, _)) => return Err(ProtocolError::ReservedBits(rsv)),
+            Some((rsv, _)) if rsv & !reserved != 0 => return Err(ProtocolError::ReservedBits(rsv)),
+            Some((_, true)) => return Err(ProtocolError::MaskedFrame),
+            Some((_, false)) => {}
             None => return Ok(None),
         }
         let parsed = Header::parse(bytes)?;
@@ -103,7 +108,7 @@ impl Decoder for FrameCodec {
         if let Some(partial) = self.partial {
             return Ok(self.next_part(partial, Opcode::Continuation, src));
         }
-        let Some((header, used)) = self.header(src)? else {
+        let Some((header, used)) = self.header(src, 0)? else {
             return Ok(None);
         };
         let whole = used as u64 + header.len;

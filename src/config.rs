@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::deflate::Deflate;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::liveness::Liveness;
 
@@ -24,6 +25,8 @@ pub struct Config {
     pub(crate) fragment_size: Option<usize>,
     pub(crate) close_timeout: Duration,
     pub(crate) liveness: Option<Liveness>,
+    /// Asked for in the opening handshake, so there is a setter on `Connect` only.
+    pub(crate) deflate: Option<Deflate>,
 }
 
 impl Default for Config {
@@ -35,6 +38,7 @@ impl Default for Config {
             fragment_size: None,
             close_timeout: Duration::from_secs(5),
             liveness: Some(Liveness::default()),
+            deflate: None,
         }
     }
 }
@@ -107,6 +111,9 @@ impl Config {
                 Phase::Open,
                 "fragment_size is 0: a message cannot be sent in frames without payload",
             ));
+        }
+        if let Some(Err(complaint)) = self.deflate.as_ref().map(Deflate::check) {
+            return Err(Error::new(ErrorKind::Config, Phase::Open, complaint));
         }
         self.liveness.as_ref().map_or(Ok(()), Liveness::check)
     }

@@ -11,8 +11,8 @@
 //! in:   socket → connect::Transport (TCP, or TLS over it) → stream::ReadBuffer → Protocol::receive
 //!         ├ codec: the header and its rules
 //!         ├ control → close / Pong due → reply queued and flushed
-//!         └ data    → whole frame, or Assembler (limit → UTF-8) → Message → WsStream::next → user
-//! out:  user → WsStream::send → Protocol::fragments (close state → fragment)
+//!         └ data    → whole frame, or Assembler (inflate → limit → UTF-8) → Message → WsStream::next → user
+//! out:  user → WsStream::send → Protocol (close state → deflate → fragments)
 //!         → stream::WriteQueue (header + mask) → Transport → socket
 //! ```
 //!
@@ -37,11 +37,17 @@ mod cookies;
     allow(dead_code, reason = "only certificates have dates in their form")
 )]
 mod date;
+#[cfg(feature = "deflate")]
+mod deflate;
+#[cfg(not(feature = "deflate"))]
+#[path = "no_deflate.rs"]
+mod deflate;
 pub mod error;
 mod growing_buffer;
 mod liveness;
 mod message;
 mod report;
+mod send_options;
 #[cfg(feature = "tracing")]
 mod trace;
 #[cfg(not(feature = "tracing"))]
@@ -55,6 +61,8 @@ pub use self::codec::FrameCodec;
 pub use self::config::Config;
 pub use self::connect::{IntoUrl, Redirect, Resolve, Resolving, SystemResolver, Transport};
 pub use self::cookies::CookieStore;
+#[cfg(feature = "deflate")]
+pub use self::deflate::{AgreedDeflate, Deflate};
 pub use self::error::{Error, ErrorKind, Phase};
 pub use self::frame::{Frame, Opcode};
 pub use self::handshake::Handshake;
@@ -64,9 +72,10 @@ pub use self::protocol::Rtt;
 pub use self::report::{
     Attempt, CertificateReport, ConnectReport, Failure, ProxyReport, TlsReport,
 };
-pub use self::stream::{Batch, ControlFrame, MessageRef, Stats, Traffic, WsStream};
+pub use self::send_options::{Compress, SendOptions};
 pub use self::stream::{
-    Inbox, InboxStats, Permit, ReuniteError, TrySendError, WsReceiver, WsSender,
+    Batch, CompressedTraffic, ControlFrame, Inbox, InboxStats, MessageRef, Permit, ReuniteError,
+    Stats, Traffic, TrySendError, WsReceiver, WsSender, WsStream,
 };
 pub use self::utf8::Utf8Bytes;
 pub use bytes;

@@ -1,5 +1,7 @@
 //! What a user meets first: `connect`, its options, and clients that share them.
 
+#[cfg(feature = "deflate")]
+mod deflate;
 mod dialling;
 mod options;
 #[cfg(feature = "proxy")]
@@ -244,6 +246,7 @@ impl<D> Connect<D> {
             resource: target.resource.clone(),
             headers,
             subprotocols: self.options.subprotocols.clone(),
+            deflate: self.options.config.deflate.clone(),
         };
         offer.check().map_err(Error::config)?;
         Ok(Prepared {

@@ -191,12 +191,12 @@ where
 {
     let error = match outcome {
         Ok(upgraded) => match upgraded.answer {
-            Answer::Accepted(head) => {
+            Answer::Accepted(head, deflate) => {
                 return Ok(Opened {
                     stream: upgraded.stream,
                     // A copy of its own size: whoever keeps it should not keep the whole buffer.
                     read_already: Bytes::copy_from_slice(&upgraded.rest),
-                    handshake: Handshake::new(head, progress.succeeded()),
+                    handshake: Handshake::new(head, deflate, progress.succeeded()),
                 });
             }
             Answer::Refused(head) => {

@@ -25,6 +25,7 @@ pub(super) fn plan(url: &str) -> Plan {
             resource: target.resource.clone(),
             headers: HeaderMap::new(),
             subprotocols: Vec::new(),
+            deflate: None,
         },
         target,
         limits: limits(Duration::from_secs(5)),

@@ -54,7 +54,7 @@ where
         }
     };
     progress.report.upgrade = Some(progress.since.elapsed());
-    let (Answer::Accepted(head) | Answer::Refused(head)) = &answer;
+    let (Answer::Accepted(head, _) | Answer::Refused(head)) = &answer;
     progress.report.status = Some(head.status());
     keep_cookies(plan, head.headers());
     Ok(Upgraded {

@@ -36,6 +36,8 @@ pub enum ProtocolError {
     CloseReason,
     /// A text message that is not UTF-8 (§8.1).
     InvalidUtf8,
+    /// A compressed message that cannot be inflated (RFC 7692 §7.2.2), and why.
+    Deflate(&'static str),
     /// A frame above the limit.
     FrameTooLarge {
         /// The payload length that the frame declares, in bytes.
@@ -50,13 +52,21 @@ pub enum ProtocolError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// A message whose compressed form is out of proportion: to the message limit, or to what has
+    /// come out of it.
+    CompressedTooLarge {
+        /// What the compressed form has grown to, in bytes.
+        size: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
 }
 
 impl ProtocolError {
     /// The code of the Close frame that answers this error (RFC 6455 §7.4.1).
     pub fn close_code(&self) -> CloseCode {
         match self.kind() {
-            ErrorKind::Utf8 => CloseCode::INVALID_PAYLOAD,
+            ErrorKind::Utf8 | ErrorKind::Deflate => CloseCode::INVALID_PAYLOAD,
             ErrorKind::TooLarge => CloseCode::TOO_BIG,
             _ => CloseCode::PROTOCOL_ERROR,
         }
@@ -65,7 +75,10 @@ impl ProtocolError {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::InvalidUtf8 | Self::CloseReason => ErrorKind::Utf8,
-            Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => ErrorKind::TooLarge,
+            Self::Deflate(_) => ErrorKind::Deflate,
+            Self::FrameTooLarge { .. }
+            | Self::MessageTooLarge { .. }
+            | Self::CompressedTooLarge { .. } => ErrorKind::TooLarge,
             _ => ErrorKind::Protocol,
         }
     }
@@ -96,6 +109,14 @@ impl fmt::Display for ProtocolError {
             Self::CloseCode(code) => write!(f, "close code {code} may not be sent"),
             Self::CloseReason => f.write_str("the reason of a Close frame is not UTF-8"),
             Self::InvalidUtf8 => f.write_str("a text message is not UTF-8"),
+            Self::Deflate(why) => write!(f, "a compressed message cannot be inflated: {why}"),
+            Self::CompressedTooLarge { size, limit } => {
+                write!(
+                    f,
+                    "a compressed message takes {size} bytes, and {limit} are the most that its \
+                     content or max_message_size allow"
+                )
+            }
             Self::FrameTooLarge { size, limit } => {
                 write!(
                     f,

@@ -5,6 +5,9 @@ use std::ops::Range;
 use super::{MAX_CONTROL_PAYLOAD, Opcode};
 use crate::error::ProtocolError;
 
+/// The reserved bit that marks a compressed message (RFC 7692 §6).
+pub(crate) const RSV1: u8 = 0b100;
+
 /// A frame header that keeps the rules of RFC 6455 §5.2 and §5.5: a known opcode, a length in its
 /// shortest form, and control frames that are short and final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

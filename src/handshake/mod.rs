@@ -2,6 +2,8 @@
 //! in, and what was agreed. No I/O, no clock.
 
 mod body;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod extensions;
 mod fields;
 pub(crate) mod http1;
@@ -14,9 +16,12 @@ use std::fmt;
 use http::header::{self, HeaderMap};
 use http::{Response, StatusCode};
 
+use crate::deflate::AgreedDeflate;
 use crate::report::ConnectReport;
 
 pub(crate) use self::body::BodyReader;
+#[cfg(not(feature = "deflate"))]
+pub(crate) use self::extensions::Extension;
 pub(crate) use self::key::Key;
 pub(crate) use self::request::{Offer, basic, bearer, is_single};
 pub(crate) use self::response::{Answer, ResponseReader};
@@ -39,12 +44,26 @@ pub(crate) use self::response::{Answer, ResponseReader};
 #[derive(Clone)]
 pub struct Handshake {
     response: Response<()>,
+    deflate: Option<AgreedDeflate>,
     report: ConnectReport,
 }
 
 impl Handshake {
-    pub(crate) fn new(response: Response<()>, report: ConnectReport) -> Self {
-        Self { response, report }
+    pub(crate) fn new(
+        response: Response<()>,
+        deflate: Option<AgreedDeflate>,
+        report: ConnectReport,
+    ) -> Self {
+        Self {
+            response,
+            deflate,
+            report,
+        }
+    }
+
+    /// See [`Handshake::deflate`], which exists only where there can be compression.
+    pub(crate) fn agreed_deflate(&self) -> Option<AgreedDeflate> {
+        self.deflate
     }
 
     /// The server's response: 101, and its fields.
@@ -76,7 +95,7 @@ impl Default for Handshake {
     fn default() -> Self {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        Self::new(response, ConnectReport::default())
+        Self::new(response, None, ConnectReport::default())
     }
 }
 
@@ -87,6 +106,7 @@ impl fmt::Debug for Handshake {
             .field("status", &self.response.status())
             .field("fields", &self.headers().keys().collect::<Vec<_>>())
             .field("subprotocol", &self.subprotocol())
+            .field("deflate", &self.deflate)
             .field("report", &self.report)
             .finish()
     }
@@ -122,6 +142,7 @@ mod tests {
             resource: String::new(),
             headers: HeaderMap::new(),
             subprotocols: Vec::new(),
+            deflate: None,
         };
         let key = Key::generate();
         let mut reader = ResponseReader::new(&offer, &key);
@@ -135,7 +156,7 @@ mod tests {
             match reader.read(&mut buffer) {
                 Ok(None) => {}
                 Ok(Some(Answer::Refused(head))) => break head,
-                Ok(Some(Answer::Accepted(head))) => return format!("accepted {head:?}"),
+                Ok(Some(Answer::Accepted(head, _))) => return format!("accepted {head:?}"),
                 Err(fault) => return format!("{:?}", std::mem::discriminant(&fault)),
             }
         };
@@ -184,7 +205,7 @@ mod tests {
             .header("sec-websocket-protocol", "chat")
             .body(())
             .unwrap();
-        let handshake = Handshake::new(response, ConnectReport::default());
+        let handshake = Handshake::new(response, None, ConnectReport::default());
         let shown = format!("{handshake:?}");
         assert!(shown.contains("set-cookie") && !shown.contains("s3cret"));
         assert_eq!(handshake.subprotocol(), Some("chat"));

@@ -8,6 +8,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::fields::{is_token, quote};
 use super::key::Key;
+use crate::deflate::Deflate;
 
 /// Everything that the request says, save the key: that is made anew for each attempt.
 #[derive(Clone)]
@@ -20,6 +21,7 @@ pub(crate) struct Offer {
     pub(crate) headers: HeaderMap,
     /// In order of preference; the server picks one or none.
     pub(crate) subprotocols: Vec<String>,
+    pub(crate) deflate: Option<Deflate>,
 }
 
 impl Offer {
@@ -60,6 +62,10 @@ impl Offer {
         if !self.subprotocols.is_empty() {
             let offered = self.subprotocols.join(", ");
             put(&[b"Sec-WebSocket-Protocol: ", offered.as_bytes(), b"\r\n"]);
+        }
+        if let Some(deflate) = &self.deflate {
+            let offer = deflate.offer();
+            put(&[b"Sec-WebSocket-Extensions: ", offer.as_bytes(), b"\r\n"]);
         }
         for (name, value) in &self.headers {
             put(&[&in_capitals(name), b": ", value.as_bytes(), b"\r\n"]);
@@ -104,6 +110,7 @@ fn check_name(name: &HeaderName) -> Result<(), String> {
         "host" => "it is taken from the URL",
         "upgrade" | "connection" => "the opening handshake sets it",
         "sec-websocket-protocol" => "use subprotocols",
+        "sec-websocket-extensions" => "use deflate",
         reserved if reserved.starts_with("sec-websocket-") => "the opening handshake sets it",
         "content-length" | "transfer-encoding" => "the request has no body",
         _ => return Ok(()),
@@ -140,6 +147,7 @@ mod tests {
             resource: "/feed?x=1".to_owned(),
             headers: HeaderMap::new(),
             subprotocols: Vec::new(),
+            deflate: None,
         }
     }
 

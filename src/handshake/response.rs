@@ -10,6 +10,7 @@ use super::fields::{list_elements, quote, trim};
 use super::http1::HeadReader;
 use super::key::Key;
 use super::request::Offer;
+use crate::deflate::AgreedDeflate;
 use crate::error::HandshakeError;
 
 /// Reads the response to one request, bytes by bytes.
@@ -22,8 +23,8 @@ pub(crate) struct ResponseReader<'a> {
 /// The server's answer.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// The connection is open; this is the 101.
-    Accepted(Response<()>),
+    /// The connection is open; this is the 101, and what was agreed about compression.
+    Accepted(Response<()>, Option<AgreedDeflate>),
     /// Any other final status. A body may follow.
     Refused(Response<()>),
 }
@@ -50,14 +51,18 @@ impl<'a> ResponseReader<'a> {
         if head.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Some(Answer::Refused(head)));
         }
-        check(&head, self.offer, self.key)?;
-        Ok(Some(Answer::Accepted(head)))
+        let deflate = check(&head, self.offer, self.key)?;
+        Ok(Some(Answer::Accepted(head, deflate)))
     }
 }
 
 /// The rules for a 101, in the order of RFC 6455 §4.1. Content-Length and Transfer-Encoding mean
 /// nothing here (RFC 9112 §6.3).
-fn check(head: &Response<()>, offer: &Offer, key: &Key) -> Result<(), HandshakeError> {
+fn check(
+    head: &Response<()>,
+    offer: &Offer,
+    key: &Key,
+) -> Result<Option<AgreedDeflate>, HandshakeError> {
     if head.version() != Version::HTTP_11 {
         let detail = "a 101 in HTTP/1.0, which cannot upgrade (RFC 9110 §7.8)";
         return Err(HandshakeError::BadHead(detail.to_owned()));
@@ -66,8 +71,9 @@ fn check(head: &Response<()>, offer: &Offer, key: &Key) -> Result<(), HandshakeE
     check_upgrade(headers).map_err(HandshakeError::Upgrade)?;
     check_connection(headers).map_err(HandshakeError::Connection)?;
     check_accept(headers, key).map_err(HandshakeError::Accept)?;
-    check_extensions(headers).map_err(HandshakeError::Extension)?;
-    check_subprotocol(headers, offer).map_err(HandshakeError::Subprotocol)
+    let deflate = check_extensions(headers, offer).map_err(HandshakeError::Extension)?;
+    check_subprotocol(headers, offer).map_err(HandshakeError::Subprotocol)?;
+    Ok(deflate)
 }
 
 /// Item 2: a single value, though HTTP allows a list: one protocol was offered.
@@ -114,14 +120,18 @@ fn check_accept(headers: &HeaderMap, key: &Key) -> Result<(), String> {
     }
 }
 
-/// Item 5: none is offered, so none may be in use.
-fn check_extensions(headers: &HeaderMap) -> Result<(), String> {
+/// Item 5: nothing is in use but what was offered, and that once.
+fn check_extensions(headers: &HeaderMap, offer: &Offer) -> Result<Option<AgreedDeflate>, String> {
     let Some(value) = single(headers, &header::SEC_WEBSOCKET_EXTENSIONS)? else {
-        return Ok(());
+        return Ok(None);
     };
-    match extensions::parse(value)?.first() {
-        Some(extension) => Err(format!("\"{extension}\" was not offered")),
-        None => Ok(()),
+    let extensions = extensions::parse(value)?;
+    match (&extensions[..], &offer.deflate) {
+        ([], _) => Ok(None),
+        ([extension], Some(deflate)) => deflate.judge(extension).map(Some),
+        // Both would claim the same reserved bit (RFC 7692 §6), or one was never offered.
+        ([_, second, ..], Some(_)) => Err(format!("\"{second}\" comes beside another")),
+        ([extension, ..], None) => Err(format!("\"{extension}\" was not offered")),
     }
 }
 
@@ -167,6 +177,7 @@ mod tests {
             resource: "/".to_owned(),
             headers: HeaderMap::new(),
             subprotocols: subprotocols.iter().map(ToString::to_string).collect(),
+            deflate: None,
         }
     }
 
@@ -190,7 +201,7 @@ mod tests {
     fn accepted(text: &str, subprotocols: &[&str]) {
         let answer = answer(text, subprotocols);
         assert!(
-            matches!(answer, Ok(Some(Answer::Accepted(_)))),
+            matches!(answer, Ok(Some(Answer::Accepted(..)))),
             "{text}: {answer:?}"
         );
     }
@@ -365,7 +376,7 @@ mod tests {
         let mut buffer = BytesMut::from(text.as_bytes());
         buffer.extend_from_slice(b"\x81\x02hi");
         let answer = ResponseReader::new(&offer, &key).read(&mut buffer).unwrap();
-        assert!(matches!(answer, Some(Answer::Accepted(_))));
+        assert!(matches!(answer, Some(Answer::Accepted(..))));
         assert_eq!(&buffer[..], b"\x81\x02hi");
     }
 }

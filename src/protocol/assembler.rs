@@ -1,13 +1,14 @@
-//! Fragments to messages (RFC 6455 §5.4): their order, UTF-8 that fails at the first bad byte, and
-//! the message limit. One growing buffer, however many fragments come.
+//! Fragments to messages (RFC 6455 §5.4): their order, inflation if they are compressed, UTF-8 that
+//! fails at the first bad byte, and the message limit. One growing buffer, however many fragments come.
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 
+use super::deflate::Inflation;
 use crate::error::ProtocolError;
 use crate::frame::{Header, Opcode};
 use crate::growing_buffer::GrowingBuffer;
 use crate::message::Message;
-use crate::utf8::TextBuffer;
+use crate::utf8::{TextBuffer, Utf8Bytes};
 
 /// Takes the data frames of one connection, in whatever pieces they arrive.
 #[derive(Debug)]
@@ -21,6 +22,12 @@ pub(super) struct Assembler {
     max_message_size: usize,
     /// Frames that have come and were not the last of their message.
     fragments: u64,
+    /// What compressed messages go through, if compression was agreed.
+    inflation: Option<Box<Inflation>>,
+    /// Whether the message is compressed.
+    compressed: bool,
+    /// How many bytes the frames of the last message carried, if it was compressed.
+    inflated_from: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -45,7 +52,20 @@ impl Assembler {
             storage: GrowingBuffer::default(),
             max_message_size,
             fragments: 0,
+            inflation: None,
+            compressed: false,
+            inflated_from: None,
         }
+    }
+
+    /// Compression was agreed: messages may be compressed from now on.
+    pub(super) fn inflate_with(&mut self, inflation: Option<Box<Inflation>>) {
+        self.inflation = inflation;
+    }
+
+    /// How many bytes the frames of the message that was just given carried, if it was compressed.
+    pub(super) fn inflated_from(&mut self) -> Option<u64> {
+        self.inflated_from.take()
     }
 
     /// Whether nothing of any message is held.
@@ -56,6 +76,11 @@ impl Assembler {
 
     pub(super) fn fragments(&self) -> u64 {
         self.fragments
+    }
+
+    /// Whether what is still to come of the current frame belongs into the message as it is.
+    pub(super) fn takes_in_place(&self) -> bool {
+        !self.compressed
     }
 
     /// How many bytes of the current frame are still to come; `None` between frames.
@@ -72,6 +97,15 @@ impl Assembler {
             (Some(_), _) => return Err(ProtocolError::ExpectedContinuation),
             (None, _) => 0,
         };
+        if header.rsv != 0 && header.opcode == Opcode::Continuation {
+            // The first frame alone says whether the message is compressed (RFC 7692 §6).
+            return Err(ProtocolError::ReservedBits(header.rsv));
+        }
+        let compressed = header.rsv != 0 || self.compressed;
+        if let Some(inflation) = self.inflation.as_mut().filter(|_| compressed) {
+            inflation.expect(header.len)?;
+            return self.begin_compressed(header);
+        }
         let size = header.len.saturating_add(held as u64);
         let Some(left) = usize::try_from(header.len)
             .ok()
@@ -79,19 +113,13 @@ impl Assembler {
         else {
             return Err(self.too_large(size));
         };
-        let message = self.message.get_or_insert_with(|| {
-            let storage = std::mem::take(&mut self.storage);
-            match header.opcode {
-                Opcode::Text => Body::Text(TextBuffer::new(storage)),
-                _ => Body::Binary(storage),
-            }
-        });
         // The final frame tells what the message will be; before it, the limit is all we know.
         let ceiling = if header.fin {
             held + left
         } else {
             self.max_message_size
         };
+        let message = self.begin_message(header.opcode);
         message.make_room(left, ceiling);
         self.frame = Some(Partial {
             left,
@@ -114,6 +142,79 @@ impl Assembler {
             Body::Binary(bytes) => bytes.push(piece),
         }
         self.arrived(piece.len())
+    }
+
+    /// As [`push`](Self::push), where the message is compressed.
+    pub(super) fn push_compressed(
+        &mut self,
+        mut piece: &[u8],
+    ) -> Result<Option<Message>, ProtocolError> {
+        let (Some(message), Some(frame), Some(inflation)) =
+            (&mut self.message, &mut self.frame, &mut self.inflation)
+        else {
+            return Ok(None);
+        };
+        frame.left = frame.left.saturating_sub(piece.len());
+        let (frame_ends, ends) = (frame.left == 0, frame.left == 0 && frame.fin);
+        loop {
+            let (part, more) = inflation.inflate(&mut piece, ends)?;
+            if ends && !more && message.len() == 0 {
+                // All of it came out at once, which is usual: nothing has to grow.
+                let whole = match message {
+                    Body::Text(_) => Utf8Bytes::copy_from_utf8(part)
+                        .map(Message::Text)
+                        .map_err(|_| ProtocolError::InvalidUtf8)?,
+                    Body::Binary(_) => Message::Binary(Bytes::copy_from_slice(part)),
+                };
+                let storage = self.message.take().map(Body::into_storage);
+                self.storage = storage.unwrap_or_default();
+                return Ok(Some(self.inflated(whole)));
+            }
+            match message {
+                Body::Text(text) => text
+                    .push_unannounced(part, self.max_message_size)
+                    .map_err(|_| ProtocolError::InvalidUtf8)?,
+                Body::Binary(bytes) => bytes.push_unannounced(part, self.max_message_size),
+            }
+            if !more {
+                break;
+            }
+        }
+        if !frame_ends {
+            return Ok(None);
+        }
+        let message = self.arrived(0)?;
+        Ok(message.map(|message| self.inflated(message)))
+    }
+
+    fn inflated(&mut self, message: Message) -> Message {
+        self.inflated_from = self.inflation.as_mut().map(|inflation| inflation.end());
+        (self.compressed, self.frame) = (false, None);
+        message
+    }
+
+    fn begin_compressed(&mut self, header: &Header) -> Result<(), ProtocolError> {
+        let Ok(left) = usize::try_from(header.len) else {
+            return Err(self.too_large(header.len));
+        };
+        self.compressed = true;
+        self.begin_message(header.opcode);
+        self.frame = Some(Partial {
+            left,
+            ceiling: self.max_message_size,
+            fin: header.fin,
+        });
+        Ok(())
+    }
+
+    fn begin_message(&mut self, opcode: Opcode) -> &mut Body {
+        self.message.get_or_insert_with(|| {
+            let storage = std::mem::take(&mut self.storage);
+            match opcode {
+                Opcode::Text => Body::Text(TextBuffer::new(storage)),
+                _ => Body::Binary(storage),
+            }
+        })
     }
 
     /// Lends room for the rest of the current frame, or for as much of it as is made room for at
@@ -143,10 +244,11 @@ impl Assembler {
         self.storage = GrowingBuffer::default();
     }
 
-    /// Drops what is held of an unfinished message.
+    /// Drops what is held of an unfinished message: no more of it comes.
     pub(super) fn discard(&mut self) {
         self.message = None;
         self.frame = None;
+        self.inflation = None;
         self.release();
     }
 
@@ -199,6 +301,13 @@ impl Body {
         match self {
             Self::Text(text) => text.spare(),
             Self::Binary(bytes) => bytes.spare(),
+        }
+    }
+
+    fn into_storage(self) -> GrowingBuffer {
+        match self {
+            Self::Text(text) => text.into_storage(),
+            Self::Binary(bytes) => bytes,
         }
     }
 

@@ -3,6 +3,11 @@
 
 mod assembler;
 pub(crate) mod close;
+#[cfg(feature = "deflate")]
+mod deflate;
+#[cfg(not(feature = "deflate"))]
+#[path = "no_deflate.rs"]
+mod deflate;
 mod fragmenter;
 pub(crate) mod keepalive;
 mod round_trips;
@@ -13,14 +18,16 @@ use bytes::BufMut;
 
 use self::assembler::Assembler;
 use self::close::Closing;
+pub(crate) use self::deflate::Compression;
 pub(crate) use self::fragmenter::Fragments;
 pub(crate) use self::round_trips::RoundTrips;
 pub use self::round_trips::Rtt;
 use crate::close_code::CloseCode;
 use crate::codec::FrameCodec;
 use crate::config::Config;
+use crate::deflate::AgreedDeflate;
 use crate::error::ProtocolError;
-use crate::frame::{ControlPayload, Header, Opcode};
+use crate::frame::{ControlPayload, Header, Opcode, RSV1};
 use crate::message::{CloseInfo, Message};
 
 /// The state of one connection.
@@ -29,6 +36,10 @@ pub(crate) struct Protocol {
     codec: FrameCodec,
     assembler: Assembler,
     closing: Closing,
+    /// What compresses messages, if that was agreed.
+    compression: Option<Box<Compression>>,
+    /// The reserved bits that have a meaning.
+    reserved: u8,
     /// The longest message that may come in one frame.
     max_whole: usize,
     /// The longest payload of a frame that is sent.
@@ -39,6 +50,8 @@ pub(crate) struct Protocol {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Event<'a> {
     Message(Message),
+    /// A message that was compressed, and how many bytes its frames carried.
+    Inflated(Message, u64),
     /// A Ping, which is to be answered with the same payload (RFC 6455 §5.5.2).
     Ping(&'a [u8]),
     Pong(&'a [u8]),
@@ -52,8 +65,21 @@ impl Protocol {
             codec: FrameCodec::new().max_frame_size(config.max_frame_size),
             assembler: Assembler::new(config.max_message_size),
             closing: Closing::default(),
+            compression: None,
+            reserved: 0,
             max_whole: config.max_message_size.min(config.max_frame_size),
             fragment_size: config.fragment_size.unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Compression was agreed in the opening handshake.
+    pub(crate) fn compress_as(&mut self, config: &Config, agreed: AgreedDeflate) {
+        if let Some(settings) = &config.deflate {
+            let (inflation, compression) =
+                deflate::coders(settings, agreed, config.max_message_size);
+            self.assembler.inflate_with(inflation);
+            self.compression = compression;
+            self.reserved = RSV1;
         }
     }
 
@@ -89,15 +115,20 @@ impl Protocol {
             if let Some(left) = self.assembler.left() {
                 let take = left.min(rest.len());
                 taken += take;
-                if let Some(message) = self.assembler.push(&rest[..take])? {
-                    return Ok((taken, Some(Event::Message(message))));
+                if self.assembler.takes_in_place() {
+                    if let Some(message) = self.assembler.push(&rest[..take])? {
+                        return Ok((taken, Some(Event::Message(message))));
+                    }
+                } else if let Some(message) = self.assembler.push_compressed(&rest[..take])? {
+                    let from = self.assembler.inflated_from().unwrap_or_default();
+                    return Ok((taken, Some(Event::Inflated(message, from))));
                 }
                 if take < left {
                     return Ok((taken, None));
                 }
                 continue;
             }
-            let Some((header, used)) = self.codec.header(rest)? else {
+            let Some((header, used)) = self.codec.header(rest, self.reserved)? else {
                 return Ok((taken, None));
             };
             #[expect(
@@ -106,6 +137,10 @@ impl Protocol {
             )]
             let len = header.len as usize;
             if header.opcode.is_control() {
+                if header.rsv != 0 {
+                    // Control frames are never compressed (RFC 7692 §6.1).
+                    return Err(ProtocolError::ReservedBits(header.rsv));
+                }
                 let Some(payload) = rest[used..].get(..len) else {
                     return Ok((taken, None));
                 };
@@ -133,9 +168,17 @@ impl Protocol {
         }
     }
 
-    /// How many bytes of a data frame's payload are still to come.
+    /// How many bytes are still to come of a data frame's payload that can be read in place.
     pub(crate) fn payload_left(&self) -> Option<usize> {
-        self.assembler.left()
+        self.assembler
+            .left()
+            .filter(|_| self.assembler.takes_in_place())
+    }
+
+    /// What compresses messages, if that was agreed.
+    #[inline]
+    pub(crate) fn compression(&mut self) -> Option<&mut Compression> {
+        self.compression.as_deref_mut()
     }
 
     /// How many data frames have come that were not the last of their message.

@@ -34,7 +34,7 @@ pub use self::split::{
     Inbox, InboxStats, Permit, ReuniteError, TrySendError, WsReceiver, WsSender,
 };
 use self::stats::Counters;
-pub use self::stats::{Stats, Traffic};
+pub use self::stats::{CompressedTraffic, Stats, Traffic};
 use self::wakers::{Role, Wakers};
 use self::watch::Watch;
 use self::write_queue::WriteQueue;
@@ -311,10 +311,14 @@ impl<T> WsStream<T> {
                 ReadBuffer::new(Bytes::new()),
             ),
         };
+        let mut protocol = Protocol::new(config);
+        if let Some(agreed) = handshake.agreed_deflate() {
+            protocol.compress_as(config, agreed);
+        }
         Self {
             io,
             read,
-            protocol: Protocol::new(config),
+            protocol,
             queue: WriteQueue::default(),
             pong_due: None,
             write_error: None,

@@ -26,7 +26,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// # Errors
     ///
     /// One error, if the connection does not end by a clean close: kind `Reset` when it ends without
-    /// a Close frame, `Protocol`, `Utf8` or `TooLarge` when the server breaks the rules (it is told
+    /// a Close frame, `Protocol`, `Utf8`, `Deflate` or `TooLarge` when the server breaks the rules (it is told
     /// so by a Close frame first), `Timeout` when it does not answer a Close frame of ours.
     ///
     /// # Cancel safety
@@ -205,6 +205,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 if self.filters() && self.drops(&message) {
                     return Some(Step::Again);
                 }
+                return Some(Step::Give(Some(Ok(message))));
+            }
+            Ok((taken, Some(Event::Inflated(message, from)))) => {
+                self.given(taken, message.len());
+                self.stats.received.compressed(message.len(), from);
                 return Some(Step::Give(Some(Ok(message))));
             }
             Ok((taken, Some(Event::Ping(payload)))) => {

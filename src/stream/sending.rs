@@ -10,10 +10,11 @@ use super::wakers::Role;
 use super::{State, WsStream, watch};
 use crate::close_code::CloseCode;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::frame::{ControlPayload, MAX_CONTROL_PAYLOAD, Opcode};
+use crate::frame::{ControlPayload, MAX_CONTROL_PAYLOAD, Opcode, RSV1};
 use crate::message::{CloseInfo, Message};
 use crate::protocol::close;
 use crate::protocol::keepalive::Sight;
+use crate::send_options::{Compress, SendOptions};
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// Sends one message, and returns when the transport has taken it.
@@ -32,6 +33,43 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         self.flush().await
     }
 
+    /// Sends one message with options of its own; see [`SendOptions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_with(
+        &mut self,
+        message: impl Into<Message>,
+        options: SendOptions,
+    ) -> Result<(), Error> {
+        self.feed_with(message, options).await?;
+        self.flush().await
+    }
+
+    /// Queues one message with options of its own; see [`SendOptions`] and [`feed`](Self::feed).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`feed`](Self::feed).
+    pub async fn feed_with(
+        &mut self,
+        message: impl Into<Message>,
+        options: SendOptions,
+    ) -> Result<(), Error> {
+        self.ready().await?;
+        self.queue_message(message.into(), options.compress);
+        Ok(())
+    }
+
     /// Queues one message without waiting for it to be written; it leaves with the next
     /// [`flush`](Self::flush), or when [`next`](Self::next) has to wait.
     ///
@@ -48,7 +86,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         if !self.is_ready() {
             self.ready().await?;
         }
-        self.queue_message(message.into());
+        self.queue_message(message.into(), Compress::Default);
         Ok(())
     }
 
@@ -278,22 +316,59 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         written.map_err(|error| Error::transport(error, self.phase()))
     }
 
-    pub(super) fn queue_message(&mut self, message: Message) {
+    pub(super) fn queue_message(&mut self, message: Message, compress: Compress) {
         let opcode = if message.is_text() {
             Opcode::Text
         } else {
             Opcode::Binary
         };
+        if self.queue_compressed(opcode, message.as_bytes(), compress) {
+            return;
+        }
         if self.protocol.fragments(opcode, message.len()).is_single() {
             self.stats.sent.message(message.len());
             self.queue.push_owned(opcode, true, message.into_bytes());
         } else {
-            self.queue_borrowed(opcode, message.as_bytes());
+            self.queue_plain(opcode, message.as_bytes());
         }
     }
 
     #[inline]
     pub(super) fn queue_borrowed(&mut self, opcode: Opcode, payload: &[u8]) {
+        if !self.queue_compressed(opcode, payload, Compress::Default) {
+            self.queue_plain(opcode, payload);
+        }
+    }
+
+    /// Queues a message compressed; `false` if it is to be sent as it is.
+    #[inline]
+    fn queue_compressed(&mut self, opcode: Opcode, payload: &[u8], compress: Compress) -> bool {
+        self.protocol.compression().is_some() && self.compress(opcode, payload, compress)
+    }
+
+    #[inline(never)]
+    fn compress(&mut self, opcode: Opcode, payload: &[u8], compress: Compress) -> bool {
+        let compression = self.protocol.compression();
+        let compressed = compression.and_then(|coder| coder.compress(payload, compress));
+        let Some(compressed) = compressed else {
+            return false;
+        };
+        self.stats.sent.message(payload.len());
+        let after = compressed.len();
+        self.stats.sent.compressed(payload.len(), after as u64);
+        // The first frame alone is marked (RFC 7692 §6.1).
+        let mut rsv = RSV1;
+        for fragment in self.protocol.fragments(opcode, after) {
+            let part = &compressed[fragment.range];
+            self.queue
+                .push_marked(rsv, fragment.opcode, fragment.fin, part);
+            rsv = 0;
+        }
+        true
+    }
+
+    #[inline]
+    fn queue_plain(&mut self, opcode: Opcode, payload: &[u8]) {
         self.stats.sent.message(payload.len());
         for fragment in self.protocol.fragments(opcode, payload.len()) {
             self.queue

@@ -53,6 +53,20 @@ pub struct Traffic {
     /// All bytes that went over the transport, frame headers and control frames included. What was
     /// sent counts when the transport has taken it.
     pub wire_bytes: u64,
+    /// Those of the messages that were compressed.
+    pub compressed: CompressedTraffic,
+}
+
+/// What compression did for the messages of one direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CompressedTraffic {
+    /// Whole data messages that were compressed.
+    pub messages: u64,
+    /// Bytes of payload in those messages, before they were compressed.
+    pub bytes_before: u64,
+    /// Bytes that their frames carried instead.
+    pub bytes_after: u64,
 }
 
 impl Traffic {
@@ -60,5 +74,12 @@ impl Traffic {
     pub(super) fn message(&mut self, len: usize) {
         self.messages += 1;
         self.bytes += len as u64;
+    }
+
+    /// Such a message was compressed.
+    pub(super) fn compressed(&mut self, before: usize, after: u64) {
+        self.compressed.messages += 1;
+        self.compressed.bytes_before += before as u64;
+        self.compressed.bytes_after += after;
     }
 }

@@ -54,6 +54,18 @@ impl TextBuffer {
         Ok(())
     }
 
+    /// Checks a piece and appends it; see [`GrowingBuffer::push_unannounced`].
+    pub(crate) fn push_unannounced(
+        &mut self,
+        piece: &[u8],
+        ceiling: usize,
+    ) -> Result<(), InvalidUtf8> {
+        self.validator.push(piece)?;
+        self.bytes.push_unannounced(piece, ceiling);
+        self.checked = self.bytes.len();
+        Ok(())
+    }
+
     /// Checks what was appended since the last check.
     #[inline]
     pub(crate) fn check(&mut self) -> Result<(), InvalidUtf8> {
@@ -64,6 +76,11 @@ impl TextBuffer {
             .push(&self.bytes.as_slice()[self.checked..])?;
         self.checked = self.bytes.len();
         Ok(())
+    }
+
+    /// The storage of a text of which nothing has come.
+    pub(crate) fn into_storage(self) -> GrowingBuffer {
+        self.bytes
     }
 
     /// The text ends here. Gives it, and the storage if that can be used again.

@@ -14,6 +14,20 @@ mod closing;
 mod codec;
 mod contract;
 mod control;
+#[cfg(feature = "deflate")]
+mod deflate_bounds;
+#[cfg(feature = "deflate")]
+mod deflate_costs;
+#[cfg(feature = "deflate")]
+mod deflate_faults;
+#[cfg(feature = "deflate")]
+mod deflate_handshake;
+#[cfg(feature = "deflate")]
+mod deflate_properties;
+#[cfg(feature = "deflate")]
+mod deflate_receive;
+#[cfg(feature = "deflate")]
+mod deflate_send;
 mod dialling;
 mod driver_closing;
 mod driver_inbox;
@@ -64,8 +78,6 @@ mod split_traffic;
 mod statuses;
 #[cfg(feature = "__tls")]
 mod tls;
-#[cfg(feature = "tracing")]
-mod traces;
 #[cfg(feature = "__tls")]
 mod tls_certificates;
 #[cfg(feature = "__tls")]
@@ -76,5 +88,7 @@ mod tls_faults;
 mod tls_platform;
 #[cfg(all(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
 mod tls_providers;
+#[cfg(feature = "tracing")]
+mod traces;
 mod utf8;
 mod wakers;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Every row there has to be: nine cases seen in other clients, and the misbehaviours to script.
 const ROWS: &str = "C1 C2 C3 C4 C5 C6 C7 C8 C9 M46 M47 \
      M01 M03 M04 M05 M07 M09 M10 M12 M13 M14 M15 M16 M19 M20 M21 M22 M24 M25 M26 M27 M28 M29 M31 M32 \
-     M34 M35 M36 M38 M39 M40 M43 M44 M45 M48 M49 M50 M60 M63";
+     M34 M35 M36 M38 M39 M40 M43 M44 M45 M48 M49 M50 M51 M53 M55 M56 M57 M60 M63";
 
 fn tests_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")

@@ -6,6 +6,12 @@
 pub(crate) mod alloc;
 pub(crate) mod answer;
 pub(crate) mod chaos;
+#[cfg(feature = "deflate")]
+pub(crate) mod compressed;
+#[cfg(feature = "deflate")]
+pub(crate) mod deflate;
+#[cfg(feature = "deflate")]
+pub(crate) mod inflate;
 pub(crate) mod io;
 pub(crate) mod pipe;
 #[cfg(feature = "__tls")]

@@ -35,6 +35,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Peer<T> {
         self.io
     }
 
+    /// Compression was agreed; see [`ClientFrames::may_compress`].
+    #[cfg(feature = "deflate")]
+    pub(crate) fn may_compress(&mut self) {
+        self.frames.may_compress();
+    }
+
     /// Reads the request head of the opening handshake, byte by byte up to its blank line.
     ///
     /// A client must not send anything behind it before it has the response (RFC 6455 §4.1), which

@@ -153,6 +153,8 @@ pub(crate) fn concat<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> Vec<u8>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClientFrame {
     pub(crate) fin: bool,
+    /// RSV1: the message is compressed (RFC 7692 §6).
+    pub(crate) compressed: bool,
     pub(crate) opcode: u8,
     pub(crate) key: [u8; 4],
     pub(crate) payload: Vec<u8>,
@@ -183,9 +185,16 @@ pub(crate) struct ClientFrames {
     last_key: Option<[u8; 4]>,
     inside_message: bool,
     closed: bool,
+    may_compress: bool,
 }
 
 impl ClientFrames {
+    /// Compression was agreed: the first frame of a message may have RSV1 set.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn may_compress(&mut self) {
+        self.may_compress = true;
+    }
+
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         if self.consumed > 1 << 20 || self.consumed == self.buffer.len() {
             self.buffer.drain(..self.consumed);
@@ -216,6 +225,8 @@ impl ClientFrames {
             Some(frame.key),
             "one masking key for two frames running"
         );
+        let may_be_marked = self.may_compress && matches!(frame.opcode, TEXT | BINARY);
+        assert!(may_be_marked || !frame.compressed, "RSV1 is set: {frame:?}");
         match frame.opcode {
             CONTINUATION => {
                 assert!(self.inside_message, "a continuation of nothing: {frame:?}");
@@ -247,7 +258,7 @@ fn parse(bytes: &[u8]) -> Option<(ClientFrame, usize)> {
     let [first, second, rest @ ..] = bytes else {
         return None;
     };
-    assert_eq!(first & 0x70, 0, "the client set reserved bits: {first:#x}");
+    assert_eq!(first & 0x30, 0, "the client set reserved bits: {first:#x}");
     assert_ne!(second & 0x80, 0, "the client sent a frame without a mask");
     let (length, rest) = match second & 0x7f {
         126 => {
@@ -270,6 +281,7 @@ fn parse(bytes: &[u8]) -> Option<(ClientFrame, usize)> {
     let payload = rest.get(..length)?;
     let frame = ClientFrame {
         fin: first & 0x80 != 0,
+        compressed: first & 0x40 != 0,
         opcode: first & 0x0f,
         key: *key,
         payload: payload.to_vec(),

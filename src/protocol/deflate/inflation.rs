@@ -1,0 +1,383 @@
+//! Compressed messages on their way in (RFC 7692 §7.2.2), within bounds: what comes out, what goes
+//! in, and how much may go in for nothing.
+
+use std::fmt;
+use std::ops::Range;
+
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+use super::{pool, recall};
+use crate::deflate::AgreedDeflate;
+use crate::error::ProtocolError;
+
+/// The receiving side of one connection.
+pub(in crate::protocol) struct Inflation {
+    takeover: bool,
+    /// What remembers earlier messages; made when the first compressed message comes. Without
+    /// takeover it is there only while a message is being received.
+    inflater: Option<Inflate>,
+    /// How much the inflater remembers, in bytes.
+    remembered: usize,
+    /// Whether blocks that end the stream come also behind others, so that what the inflater
+    /// remembers must be known before each message.
+    wary: bool,
+    /// What came out last, with the end of what came out before it. Empty between messages.
+    scratch: Box<[u8]>,
+    /// How much of the scratch is used.
+    used: usize,
+    message: Progress,
+    max_message_size: usize,
+}
+
+/// How far a message has come.
+struct Progress {
+    /// The next block begins at a byte, and nothing of it has come.
+    between_blocks: bool,
+    /// There was no room for all that could have come out.
+    held_back: bool,
+    /// The last byte of the payload so far.
+    last: u8,
+    /// Bytes of the message's payload that frames have announced, and that were taken.
+    expected: u64,
+    taken: u64,
+    /// Bytes that came out.
+    given: usize,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            between_blocks: true,
+            held_back: false,
+            last: 0,
+            expected: 0,
+            taken: 0,
+            given: 0,
+        }
+    }
+}
+
+impl Inflation {
+    pub(super) fn new(agreed: AgreedDeflate, max_message_size: usize) -> Self {
+        Self {
+            takeover: !agreed.server_no_context_takeover,
+            inflater: None,
+            remembered: 0,
+            wary: false,
+            scratch: Box::default(),
+            used: 0,
+            message: Progress::default(),
+            max_message_size,
+        }
+    }
+
+    /// A frame announces `len` more bytes of compressed payload. The limit on them bounds the work
+    /// that a peer can cause with blocks that hold nothing.
+    pub(in crate::protocol) fn expect(&mut self, len: u64) -> Result<(), ProtocolError> {
+        self.message.expected = self.message.expected.saturating_add(len);
+        let limit = (self.max_message_size as u64)
+            .saturating_mul(2)
+            .saturating_add(INPUT_ALLOWANCE);
+        if self.message.expected > limit {
+            return Err(too_long(self.message.expected, limit));
+        }
+        Ok(())
+    }
+
+    /// Inflates from the beginning of `input`, and moves it on: what came out, and whether this must
+    /// be called again for more. `last` says that the message ends with `input`.
+    pub(in crate::protocol) fn inflate(
+        &mut self,
+        input: &mut &[u8],
+        last: bool,
+    ) -> Result<(&[u8], bool), ProtocolError> {
+        if self.scratch.is_empty() {
+            if input.is_empty() && !last {
+                return Ok((&[], false));
+            }
+            self.begin(input)?;
+        }
+        self.make_room();
+        let start = self.used;
+        while self.message.held_back || !input.is_empty() {
+            if self.used == self.scratch.len() {
+                return Ok((&self.scratch[start..], true));
+            }
+            let taken = self.step(input, InflateFlush::SyncFlush)?;
+            let (done, rest) = input.split_at(taken);
+            self.message.last = done.last().copied().unwrap_or(self.message.last);
+            *input = rest;
+        }
+        if last {
+            self.complete()?;
+        }
+        Ok((&self.scratch[start..self.used], false))
+    }
+
+    /// The message has ended: how many bytes its frames carried.
+    pub(in crate::protocol) fn end(&mut self) -> u64 {
+        pool::give_scratch(std::mem::take(&mut self.scratch));
+        if !self.takeover {
+            self.remembered = 0;
+            if let Some(inflater) = self.inflater.take() {
+                pool::give_inflater(inflater);
+            }
+        }
+        std::mem::take(&mut self.message).expected
+    }
+
+    /// A message begins with `input`.
+    fn begin(&mut self, input: &[u8]) -> Result<(), ProtocolError> {
+        self.scratch = pool::take_scratch();
+        self.used = 0;
+        // The header of the first block is all that can be seen of the blocks to come.
+        let final_block = input.first().is_some_and(|byte| byte & 1 != 0);
+        if (final_block || self.wary) && self.remembered > 0 {
+            self.recall()?;
+        }
+        Ok(())
+    }
+
+    /// Brings what the inflater remembers into the scratch, for [`restart`](Self::restart).
+    fn recall(&mut self) -> Result<(), ProtocolError> {
+        let inflater = self.inflater.get_or_insert_with(pool::take_inflater);
+        let block = recall::block(self.remembered);
+        let output = &mut self.scratch[..self.remembered.max(3)];
+        inflater
+            .decompress(&block, output, InflateFlush::SyncFlush)
+            .map_err(|_| complaint(inflater))?;
+        self.used = self.remembered;
+        Ok(())
+    }
+
+    /// A final block has ended the stream (RFC 7692 §7.2.3.4). Another one begins with the next
+    /// byte, and may refer to what came before.
+    fn restart(&mut self) -> Result<(), ProtocolError> {
+        let from = self.used.saturating_sub(WINDOW);
+        let dictionary = &self.scratch[from..self.used];
+        // Too late for this time: of what the inflater remembered, the oldest part is lost.
+        self.wary |= dictionary.len() < self.remembered;
+        self.remembered = dictionary.len();
+        let inflater = self.inflater.get_or_insert_with(pool::take_inflater);
+        inflater.reset(false);
+        inflater
+            .set_dictionary(dictionary)
+            .map_err(|_| complaint(inflater))?;
+        Ok(())
+    }
+
+    /// Makes sure that there is a window's worth of room, and a window's worth of what came out last.
+    fn make_room(&mut self) {
+        if self.scratch.len() - self.used < WINDOW {
+            self.scratch.copy_within(self.used - WINDOW..self.used, 0);
+            self.used = WINDOW;
+        }
+    }
+
+    /// Inflates what there is room for; how much of `input` that took.
+    fn step(&mut self, input: &[u8], flush: InflateFlush) -> Result<usize, ProtocolError> {
+        // One byte past the limit shows that it is exceeded; nothing more is inflated.
+        let allowed = self.max_message_size.saturating_add(1) - self.message.given;
+        let room = self.room(allowed);
+        let full = room.len();
+        let inflater = self.inflater.get_or_insert_with(pool::take_inflater);
+        let (total_in, total_out) = (inflater.total_in(), inflater.total_out());
+        let status = inflater
+            .decompress(input, &mut self.scratch[room], flush)
+            .map_err(|_| complaint(inflater))?;
+        #[expect(clippy::cast_possible_truncation, reason = "both are parts of slices")]
+        let (taken, made) = (
+            (inflater.total_in() - total_in) as usize,
+            (inflater.total_out() - total_out) as usize,
+        );
+        self.used += made;
+        self.message.given += made;
+        self.message.taken += taken as u64;
+        self.remembered = WINDOW.min(self.remembered + made);
+        self.message.between_blocks = false;
+        self.message.held_back = made == full;
+        if self.message.given > self.max_message_size {
+            let (size, limit) = (self.message.given as u64, self.max_message_size);
+            return Err(ProtocolError::MessageTooLarge { size, limit });
+        }
+        let allowance = (self.message.given as u64)
+            .saturating_mul(INPUT_RATIO)
+            .saturating_add(INPUT_WITHOUT_OUTPUT);
+        if self.message.taken > allowance {
+            return Err(too_long(self.message.taken, allowance));
+        }
+        if status == Status::StreamEnd {
+            (self.message.between_blocks, self.message.held_back) = (true, false);
+            self.restart()?;
+        }
+        Ok(taken)
+    }
+
+    /// The part of the scratch that the next bytes go to.
+    fn room(&self, allowed: usize) -> Range<usize> {
+        let len = allowed.min(self.scratch.len() - self.used);
+        self.used..self.used + len
+    }
+
+    /// The payload has ended: with the tail that was left out (RFC 7692 §7.2.2) it must end between
+    /// two blocks, so that nothing is missing.
+    fn complete(&mut self) -> Result<(), ProtocolError> {
+        // Nothing came, or a final block and nothing behind it: there is no message for which that
+        // could stand but this one.
+        if self.message.between_blocks {
+            return Ok(());
+        }
+        let given = self.message.given;
+        // The payload should end with the header of the tail: three bits of zero and what fills its
+        // byte. A byte that cannot be that is the end of a block without it, most likely the tail
+        // that was not left out; then the whole of an empty block ends the message.
+        let mut tail = &[0, 0, 0, 0xff][..];
+        if self.message.last < 0b0010_0000 {
+            tail = &tail[1..];
+        }
+        while !tail.is_empty() {
+            tail = &tail[self.step(tail, InflateFlush::SyncFlush)?..];
+        }
+        // With this flush the inflater stops between blocks: at the tail's end, before the byte that
+        // is too much.
+        let taken = self.step(&[0xff, 0], InflateFlush::Block)?;
+        if taken != 1 || self.message.given != given || self.message.between_blocks {
+            return Err(ProtocolError::Deflate("the message ends inside a block"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Inflation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inflation")
+            .field("takeover", &self.takeover)
+            .field("remembered", &self.remembered)
+            .field("given", &self.message.given)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cold]
+fn complaint(inflater: &Inflate) -> ProtocolError {
+    ProtocolError::Deflate(
+        inflater
+            .error_message()
+            .unwrap_or("it is no DEFLATE stream"),
+    )
+}
+
+#[cold]
+fn too_long(size: u64, limit: u64) -> ProtocolError {
+    ProtocolError::CompressedTooLarge { size, limit }
+}
+
+/// What DEFLATE can refer back to, in bytes (RFC 1951 §2).
+const WINDOW: usize = 32 << 10;
+
+/// Compressed, a message may take twice the message limit and this. Noise grows by less than a
+/// thousandth.
+const INPUT_ALLOWANCE: u64 = 64 << 10;
+
+/// So many bytes may come in for each that has come out, and [`INPUT_WITHOUT_OUTPUT`] beside them:
+/// a flush behind each byte takes seven. Blocks that hold nothing keep a processor busy for no more
+/// than milliseconds.
+const INPUT_RATIO: u64 = 16;
+const INPUT_WITHOUT_OUTPUT: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inflation(takeover: bool, max_message_size: usize) -> Inflation {
+        let agreed = AgreedDeflate {
+            server_no_context_takeover: !takeover,
+            client_no_context_takeover: false,
+            server_max_window_bits: 15,
+            client_max_window_bits: 15,
+        };
+        Inflation::new(agreed, max_message_size)
+    }
+
+    /// What comes out of a message whose payload comes in these pieces.
+    fn message(inflation: &mut Inflation, pieces: &[&[u8]]) -> Result<Vec<u8>, ProtocolError> {
+        let mut out = Vec::new();
+        for (number, piece) in pieces.iter().enumerate() {
+            let mut piece = *piece;
+            inflation.expect(piece.len() as u64)?;
+            loop {
+                let (part, more) = inflation.inflate(&mut piece, number + 1 == pieces.len())?;
+                out.extend_from_slice(part);
+                if !more {
+                    break;
+                }
+            }
+        }
+        let carried: usize = pieces.iter().map(|piece| piece.len()).sum();
+        assert_eq!(inflation.end(), carried as u64);
+        Ok(out)
+    }
+
+    const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
+    const HELLO_AGAIN: &[u8] = b"\xf2\x00\x11\x00\x00";
+    const HELLO_FINAL: &[u8] = b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00";
+
+    #[test]
+    fn any_cut_of_a_payload_gives_the_same_message() {
+        for payload in [HELLO, HELLO_FINAL] {
+            for first in 0..=payload.len() {
+                for second in first..=payload.len() {
+                    let pieces = [
+                        &payload[..first],
+                        &payload[first..second],
+                        &payload[second..],
+                    ];
+                    let mut inflation = inflation(true, 5);
+                    let what = format!("{payload:x?} cut at {first} and {second}");
+                    assert_eq!(
+                        message(&mut inflation, &pieces).unwrap(),
+                        b"Hello",
+                        "{what}"
+                    );
+                    let again = message(&mut inflation, &[HELLO_AGAIN]).unwrap();
+                    assert_eq!(again, b"Hello", "{what}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_takeover_keeps_an_inflater_between_messages() {
+        let mut with = inflation(true, 100);
+        assert!(with.inflater.is_none() && with.scratch.is_empty());
+        message(&mut with, &[HELLO]).unwrap();
+        assert!(with.inflater.is_some() && with.scratch.is_empty());
+
+        let mut without = inflation(false, 100);
+        message(&mut without, &[HELLO]).unwrap();
+        assert!(without.inflater.is_none() && without.scratch.is_empty());
+        let refused = message(&mut without, &[HELLO_AGAIN]);
+        assert!(matches!(refused, Err(ProtocolError::Deflate(_))));
+    }
+
+    #[test]
+    fn one_byte_past_the_limit_is_inflated_and_no_more() {
+        let mut inflation = inflation(true, 4);
+        let too_large = ProtocolError::MessageTooLarge { size: 5, limit: 4 };
+        assert_eq!(message(&mut inflation, &[HELLO]), Err(too_large));
+    }
+
+    #[test]
+    fn an_announcement_beyond_twice_the_limit_and_64_kib_is_refused() {
+        let mut inflation = inflation(true, 10);
+        let most = 20 + (64 << 10);
+        assert_eq!(inflation.expect(most), Ok(()));
+        assert_eq!(
+            inflation.expect(1),
+            Err(ProtocolError::CompressedTooLarge {
+                size: most + 1,
+                limit: most
+            })
+        );
+    }
+}
