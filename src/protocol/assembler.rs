@@ -64,6 +64,7 @@ impl Assembler {
     }
 
     /// How many bytes the frames of the message that was just given carried, if it was compressed.
+    #[inline]
     pub(super) fn inflated_from(&mut self) -> Option<u64> {
         self.inflated_from.take()
     }
@@ -102,8 +103,7 @@ impl Assembler {
             return Err(ProtocolError::ReservedBits(header.rsv));
         }
         let compressed = header.rsv != 0 || self.compressed;
-        if let Some(inflation) = self.inflation.as_mut().filter(|_| compressed) {
-            inflation.expect(header.len)?;
+        if compressed {
             return self.begin_compressed(header);
         }
         let size = header.len.saturating_add(held as u64);
@@ -131,6 +131,9 @@ impl Assembler {
 
     /// The next bytes of the current frame, at most as many as are [`left`](Self::left).
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<Option<Message>, ProtocolError> {
+        if self.compressed {
+            return self.push_compressed(piece);
+        }
         let (Some(message), Some(frame)) = (&mut self.message, &self.frame) else {
             return Ok(None);
         };
@@ -144,11 +147,9 @@ impl Assembler {
         self.arrived(piece.len())
     }
 
-    /// As [`push`](Self::push), where the message is compressed.
-    pub(super) fn push_compressed(
-        &mut self,
-        mut piece: &[u8],
-    ) -> Result<Option<Message>, ProtocolError> {
+    /// Apart, so that it costs nothing where nothing is compressed.
+    #[inline(never)]
+    fn push_compressed(&mut self, mut piece: &[u8]) -> Result<Option<Message>, ProtocolError> {
         let (Some(message), Some(frame), Some(inflation)) =
             (&mut self.message, &mut self.frame, &mut self.inflation)
         else {
@@ -193,10 +194,14 @@ impl Assembler {
         message
     }
 
+    #[inline(never)]
     fn begin_compressed(&mut self, header: &Header) -> Result<(), ProtocolError> {
         let Ok(left) = usize::try_from(header.len) else {
             return Err(self.too_large(header.len));
         };
+        if let Some(inflation) = &mut self.inflation {
+            inflation.expect(header.len)?;
+        }
         self.compressed = true;
         self.begin_message(header.opcode);
         self.frame = Some(Partial {

@@ -50,8 +50,6 @@ pub(crate) struct Protocol {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Event<'a> {
     Message(Message),
-    /// A message that was compressed, and how many bytes its frames carried.
-    Inflated(Message, u64),
     /// A Ping, which is to be answered with the same payload (RFC 6455 §5.5.2).
     Ping(&'a [u8]),
     Pong(&'a [u8]),
@@ -115,13 +113,8 @@ impl Protocol {
             if let Some(left) = self.assembler.left() {
                 let take = left.min(rest.len());
                 taken += take;
-                if self.assembler.takes_in_place() {
-                    if let Some(message) = self.assembler.push(&rest[..take])? {
-                        return Ok((taken, Some(Event::Message(message))));
-                    }
-                } else if let Some(message) = self.assembler.push_compressed(&rest[..take])? {
-                    let from = self.assembler.inflated_from().unwrap_or_default();
-                    return Ok((taken, Some(Event::Inflated(message, from))));
+                if let Some(message) = self.assembler.push(&rest[..take])? {
+                    return Ok((taken, Some(Event::Message(message))));
                 }
                 if take < left {
                     return Ok((taken, None));
@@ -173,6 +166,12 @@ impl Protocol {
         self.assembler
             .left()
             .filter(|_| self.assembler.takes_in_place())
+    }
+
+    /// How many bytes the frames of the message that was just given carried, if it was compressed.
+    #[inline]
+    pub(crate) fn inflated_from(&mut self) -> Option<u64> {
+        self.assembler.inflated_from()
     }
 
     /// What compresses messages, if that was agreed.

@@ -201,15 +201,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 return None;
             }
             Ok((taken, Some(Event::Message(message)))) => {
+                if let Some(from) = self.protocol.inflated_from() {
+                    self.stats.received.compressed(message.len(), from);
+                }
                 self.given(taken, message.len());
                 if self.filters() && self.drops(&message) {
                     return Some(Step::Again);
                 }
-                return Some(Step::Give(Some(Ok(message))));
-            }
-            Ok((taken, Some(Event::Inflated(message, from)))) => {
-                self.given(taken, message.len());
-                self.stats.received.compressed(message.len(), from);
                 return Some(Step::Give(Some(Ok(message))));
             }
             Ok((taken, Some(Event::Ping(payload)))) => {
