@@ -5,13 +5,13 @@ use std::error::Error;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use longwire::Connect;
+use longwire::{Connect, Deflate};
 
 /// Cases of one server are independent; more at a time only make it slower.
 const AT_A_TIME: usize = 4;
 
 /// The server is one thread, and busy while it builds a large message of another case.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(480);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -37,7 +37,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn connect(url: &str) -> Connect {
-    longwire::connect(url).timeout(PATIENCE)
+    longwire::connect(url)
+        .timeout(PATIENCE)
+        .deflate(Deflate::default())
 }
 
 async fn case_count(server: &str) -> Result<usize, Box<dyn Error>> {
