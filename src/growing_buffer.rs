@@ -6,15 +6,20 @@ use bytes::{BufMut, Bytes};
 #[derive(Debug, Default)]
 pub(crate) struct GrowingBuffer {
     bytes: Vec<u8>,
-    /// What comes before `bytes`, in parts that are full.
-    parts: Vec<Vec<u8>>,
-    /// How long the parts are together.
-    len_of_parts: usize,
+    /// What comes before `bytes`. Few messages have any, and none should pay for them.
+    parts: Option<Box<Parts>>,
+}
+
+/// The beginning of a message, in parts that are full.
+#[derive(Debug, Default)]
+struct Parts {
+    full: Vec<Vec<u8>>,
+    len: usize,
 }
 
 impl GrowingBuffer {
     pub(crate) fn len(&self) -> usize {
-        self.len_of_parts + self.bytes.len()
+        self.bytes.len() + self.parts.as_ref().map_or(0, |parts| parts.len)
     }
 
     /// The whole content, unless it is in parts.
@@ -63,8 +68,9 @@ impl GrowingBuffer {
             piece = rest;
             let capacity = self.len().min(RESERVE_LIMIT).max(piece.len());
             let part = std::mem::replace(&mut self.bytes, Vec::with_capacity(capacity));
-            self.len_of_parts += part.len();
-            self.parts.push(part);
+            let parts = self.parts.get_or_insert_default();
+            parts.len += part.len();
+            parts.full.push(part);
         }
         self.bytes.extend_from_slice(piece);
     }
@@ -74,9 +80,9 @@ impl GrowingBuffer {
     /// A small message is copied out at its exact size, which is one allocation and keeps the
     /// storage; a large one takes the storage with it.
     pub(crate) fn seal(mut self) -> (Bytes, Self) {
-        if !self.parts.is_empty() {
-            self.parts.push(self.bytes);
-            return (Bytes::from(self.parts.concat()), Self::default());
+        if let Some(mut parts) = self.parts {
+            parts.full.push(self.bytes);
+            return (Bytes::from(parts.full.concat()), Self::default());
         }
         if self.bytes.len() <= COPY_OUT {
             let bytes = Bytes::copy_from_slice(&self.bytes);
@@ -140,7 +146,8 @@ mod tests {
         for count in 1..=400 {
             buffer.push_unannounced(&piece, usize::MAX);
             assert_eq!(buffer.len(), count * piece.len());
-            let held: usize = buffer.parts.iter().map(Vec::capacity).sum();
+            let parts = buffer.parts.iter().flat_map(|parts| &parts.full);
+            let held: usize = parts.map(Vec::capacity).sum();
             let excess = held + buffer.bytes.capacity() - buffer.len();
             assert!(excess <= RESERVE_LIMIT, "{excess} bytes at {count}");
         }

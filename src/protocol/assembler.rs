@@ -98,12 +98,7 @@ impl Assembler {
             (Some(_), _) => return Err(ProtocolError::ExpectedContinuation),
             (None, _) => 0,
         };
-        if header.rsv != 0 && header.opcode == Opcode::Continuation {
-            // The first frame alone says whether the message is compressed (RFC 7692 §6).
-            return Err(ProtocolError::ReservedBits(header.rsv));
-        }
-        let compressed = header.rsv != 0 || self.compressed;
-        if compressed {
+        if header.rsv != 0 || self.compressed {
             return self.begin_compressed(header);
         }
         let size = header.len.saturating_add(held as u64);
@@ -196,6 +191,10 @@ impl Assembler {
 
     #[inline(never)]
     fn begin_compressed(&mut self, header: &Header) -> Result<(), ProtocolError> {
+        if header.rsv != 0 && header.opcode == Opcode::Continuation {
+            // The first frame alone says whether the message is compressed (RFC 7692 §6).
+            return Err(ProtocolError::ReservedBits(header.rsv));
+        }
         let Ok(left) = usize::try_from(header.len) else {
             return Err(self.too_large(header.len));
         };
@@ -212,6 +211,7 @@ impl Assembler {
         Ok(())
     }
 
+    #[inline]
     fn begin_message(&mut self, opcode: Opcode) -> &mut Body {
         self.message.get_or_insert_with(|| {
             let storage = std::mem::take(&mut self.storage);

@@ -44,6 +44,8 @@ pub(crate) struct Protocol {
     max_whole: usize,
     /// The longest payload of a frame that is sent.
     fragment_size: usize,
+    /// The longest message that is sent as it is and in one frame, whatever is in it.
+    max_plain: usize,
 }
 
 /// What the peer's bytes came to.
@@ -67,6 +69,7 @@ impl Protocol {
             reserved: 0,
             max_whole: config.max_message_size.min(config.max_frame_size),
             fragment_size: config.fragment_size.unwrap_or(usize::MAX),
+            max_plain: config.fragment_size.unwrap_or(usize::MAX),
         }
     }
 
@@ -76,6 +79,9 @@ impl Protocol {
             let (inflation, compression) =
                 deflate::coders(settings, agreed, config.max_message_size);
             self.assembler.inflate_with(inflation);
+            if compression.is_some() {
+                self.max_plain = 0;
+            }
             self.compression = compression;
             self.reserved = RSV1;
         }
@@ -201,6 +207,12 @@ impl Protocol {
         if self.assembler.is_idle() {
             self.assembler.release();
         }
+    }
+
+    /// Whether a message of this length goes out in one frame and uncompressed, whatever is in it.
+    #[inline]
+    pub(crate) fn goes_plain(&self, len: usize) -> bool {
+        len <= self.max_plain
     }
 
     /// The frames of a message to send (RFC 6455 §6.1).

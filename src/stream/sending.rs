@@ -66,7 +66,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         options: SendOptions,
     ) -> Result<(), Error> {
         self.ready().await?;
-        self.queue_message(message.into(), options.compress);
+        self.queue_apart(message.into(), options.compress);
         Ok(())
     }
 
@@ -86,7 +86,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         if !self.is_ready() {
             self.ready().await?;
         }
-        self.queue_message(message.into(), Compress::Default);
+        self.queue_message(message.into());
         Ok(())
     }
 
@@ -316,63 +316,59 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         written.map_err(|error| Error::transport(error, self.phase()))
     }
 
-    pub(super) fn queue_message(&mut self, message: Message, compress: Compress) {
-        let opcode = if message.is_text() {
-            Opcode::Text
-        } else {
-            Opcode::Binary
-        };
-        if self.queue_compressed(opcode, message.as_bytes(), compress) {
-            return;
+    #[inline]
+    pub(super) fn queue_message(&mut self, message: Message) {
+        if !self.protocol.goes_plain(message.len()) {
+            return self.queue_apart(message, Compress::Default);
         }
-        if self.protocol.fragments(opcode, message.len()).is_single() {
-            self.stats.sent.message(message.len());
-            self.queue.push_owned(opcode, true, message.into_bytes());
-        } else {
-            self.queue_plain(opcode, message.as_bytes());
-        }
+        self.stats.sent.message(message.len());
+        let opcode = opcode(&message);
+        self.queue.push_owned(opcode, true, message.into_bytes());
     }
 
     #[inline]
     pub(super) fn queue_borrowed(&mut self, opcode: Opcode, payload: &[u8]) {
-        if !self.queue_compressed(opcode, payload, Compress::Default) {
-            self.queue_plain(opcode, payload);
+        if self.protocol.goes_plain(payload.len()) {
+            self.stats.sent.message(payload.len());
+            self.queue.push(opcode, true, payload);
+        } else {
+            self.queue_borrowed_apart(opcode, payload, Compress::Default);
         }
     }
 
-    /// Queues a message compressed; `false` if it is to be sent as it is.
-    #[inline]
-    fn queue_compressed(&mut self, opcode: Opcode, payload: &[u8], compress: Compress) -> bool {
-        self.protocol.compression().is_some() && self.compress(opcode, payload, compress)
+    /// Queues a message that is to be compressed or cut, as far as it is.
+    #[inline(never)]
+    fn queue_apart(&mut self, message: Message, compress: Compress) {
+        let single = self.protocol.fragments(Opcode::Binary, message.len());
+        // Where nothing is compressed, a payload that was given away need not be copied.
+        if single.is_single() && self.protocol.compression().is_none() {
+            self.stats.sent.message(message.len());
+            self.queue
+                .push_owned(opcode(&message), true, message.into_bytes());
+        } else {
+            self.queue_borrowed_apart(opcode(&message), message.as_bytes(), compress);
+        }
     }
 
     #[inline(never)]
-    fn compress(&mut self, opcode: Opcode, payload: &[u8], compress: Compress) -> bool {
+    fn queue_borrowed_apart(&mut self, opcode: Opcode, payload: &[u8], compress: Compress) {
+        self.stats.sent.message(payload.len());
         let compression = self.protocol.compression();
         let compressed = compression.and_then(|coder| coder.compress(payload, compress));
-        let Some(compressed) = compressed else {
-            return false;
+        let (payload, mut rsv) = match &compressed {
+            Some(compressed) => {
+                let after = compressed.len() as u64;
+                self.stats.sent.compressed(payload.len(), after);
+                (&compressed[..], RSV1)
+            }
+            None => (payload, 0),
         };
-        self.stats.sent.message(payload.len());
-        let after = compressed.len();
-        self.stats.sent.compressed(payload.len(), after as u64);
-        // The first frame alone is marked (RFC 7692 §6.1).
-        let mut rsv = RSV1;
-        for fragment in self.protocol.fragments(opcode, after) {
-            let part = &compressed[fragment.range];
+        for fragment in self.protocol.fragments(opcode, payload.len()) {
+            let part = &payload[fragment.range];
             self.queue
                 .push_marked(rsv, fragment.opcode, fragment.fin, part);
+            // The first frame alone is marked (RFC 7692 §6.1).
             rsv = 0;
-        }
-        true
-    }
-
-    #[inline]
-    fn queue_plain(&mut self, opcode: Opcode, payload: &[u8]) {
-        self.stats.sent.message(payload.len());
-        for fragment in self.protocol.fragments(opcode, payload.len()) {
-            self.queue
-                .push(fragment.opcode, fragment.fin, &payload[fragment.range]);
         }
     }
 
@@ -442,5 +438,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 "writing to the connection has failed before",
             ),
         }
+    }
+}
+
+#[inline]
+fn opcode(message: &Message) -> Opcode {
+    if message.is_text() {
+        Opcode::Text
+    } else {
+        Opcode::Binary
     }
 }

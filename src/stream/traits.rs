@@ -14,7 +14,6 @@ use crate::close_code::CloseCode;
 use crate::error::Error;
 use crate::message::Message;
 use crate::protocol::close;
-use crate::send_options::Compress;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for WsStream<T> {
     type Item = Result<Message, Error>;
@@ -41,7 +40,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WsStream<T> {
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         let this = self.get_mut();
         this.check_open()?;
-        this.queue_message(message, Compress::Default);
+        this.queue_message(message);
         Ok(())
     }
 

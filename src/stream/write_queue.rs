@@ -123,6 +123,7 @@ impl WriteQueue {
     }
 
     /// Queues a frame whose payload is given away: a large one is not copied if it is unique.
+    #[inline]
     pub(super) fn push_owned(&mut self, opcode: Opcode, fin: bool, payload: Bytes) {
         if payload.len() < IN_PLACE {
             return self.push(opcode, fin, &payload);
