@@ -1,7 +1,9 @@
 //! Asserts what servers written by others send us, and what they say we sent them.
 //! `tests/interop/run` starts the servers; `tests/interop/servers/behaviours.md` says what they do.
 //!
-//! `interop_client CA.PEM [without-pieces:]NAME=URL...`
+//! `interop_client CA.PEM [OPTION+OPTION:]NAME=URL...`, with these options: `deflate` asks for compression, which the
+//! server must agree to and use; `without-pieces` leaves out the checks with fragments of the server, `echo` all but
+//! those of its echo.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -9,7 +11,10 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use longwire::{Client, CloseCode, CloseInfo, ErrorKind, Message, Side, Tls, WsStream};
+use longwire::{
+    Client, CloseCode, CloseInfo, Compress, Connect, Deflate, ErrorKind, Message, SendOptions,
+    Side, Tls, WsStream,
+};
 
 type Outcome = Result<(), Box<dyn Error>>;
 type Check = fn(Server) -> BoxFuture<'static, Outcome>;
@@ -17,7 +22,7 @@ type Check = fn(Server) -> BoxFuture<'static, Outcome>;
 /// A check that takes longer hangs; 16 MiB through a Python server take about a second.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-const CHECKS: &[(&str, Check)] = &[
+const CHECKS_OF_ECHO: &[(&str, Check)] = &[
     ("a text comes back", |s| echo(s, "hello").boxed()),
     ("an empty text comes back", |s| echo(s, "").boxed()),
     ("an empty binary message comes back", |s| {
@@ -32,6 +37,15 @@ const CHECKS: &[(&str, Check)] = &[
     ("300 KiB come back", |s| echo(s, binary(300 << 10)).boxed()),
     ("16 MiB come back", |s| echo(s, binary(16 << 20)).boxed()),
     ("1000 messages come back in order", |s| in_order(s).boxed()),
+    ("1 MiB come back that we send in fragments", |s| {
+        fragments(s).boxed()
+    }),
+    ("each message comes back, compressed or not", |s| {
+        choices(s).boxed()
+    }),
+];
+
+const CHECKS_OF_BEHAVIOUR: &[(&str, Check)] = &[
     ("three pings are answered", |s| pings(s).boxed()),
     ("we close with 4001", |s| client_closes(s).boxed()),
     ("the server closes with 3001", |s| server_closes(s).boxed()),
@@ -54,11 +68,30 @@ struct Server {
     client: Client,
     name: String,
     url: String,
+    deflate: bool,
 }
 
 impl Server {
     async fn open(&self, path: &str) -> Result<WsStream, longwire::Error> {
-        self.client.connect(format!("{}{path}", self.url)).await
+        self.open_with(path, |connect| connect).await
+    }
+
+    async fn open_with(
+        &self,
+        path: &str,
+        settings: impl FnOnce(Connect) -> Connect,
+    ) -> Result<WsStream, longwire::Error> {
+        let mut connect = self.client.connect(format!("{}{path}", self.url));
+        if self.deflate {
+            connect = connect.deflate(Deflate::default());
+        }
+        let ws = settings(connect).await?;
+        assert_eq!(
+            ws.handshake().deflate().is_some(),
+            self.deflate,
+            "compression"
+        );
+        Ok(ws)
     }
 
     /// What the server noted for a name. It answers as soon as there is something.
@@ -79,22 +112,23 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         .build();
     let (mut passed, mut failed) = (0, 0);
     for argument in arguments {
-        let whole_only = argument.strip_prefix("without-pieces:");
-        let (name, url) = whole_only
-            .unwrap_or(&argument)
-            .split_once('=')
-            .ok_or("a server is NAME=URL")?;
+        let (server, url) = argument.split_once('=').ok_or("a server is NAME=URL")?;
+        let (options, name) = server.split_once(':').unwrap_or(("", server));
+        let has = |option| options.split('+').any(|given| given == option);
         let server = Server {
             client: client.clone(),
             name: name.to_owned(),
             url: url.to_owned(),
+            deflate: has("deflate"),
         };
-        let pieces = if whole_only.is_none() {
-            CHECKS_WITH_PIECES
-        } else {
-            &[]
-        };
-        for (what, check) in CHECKS.iter().chain(pieces) {
+        let mut checks = CHECKS_OF_ECHO.to_vec();
+        if !has("echo") {
+            checks.extend(CHECKS_OF_BEHAVIOUR);
+            if !has("without-pieces") {
+                checks.extend(CHECKS_WITH_PIECES);
+            }
+        }
+        for (what, check) in checks {
             let started = Instant::now();
             let outcome = tokio::time::timeout(DEADLINE, check(server.clone())).await;
             let milliseconds = started.elapsed().as_millis();
@@ -149,6 +183,63 @@ async fn in_order(server: Server) -> Outcome {
     end(ws).await
 }
 
+/// The server joins what we cut, and whatever it makes of the message comes back.
+async fn fragments(server: Server) -> Outcome {
+    for size in [1_000, 60_000] {
+        let settings = |connect: Connect| connect.fragment_size(size);
+        let mut ws = server.open_with("/echo", settings).await?;
+        for message in [
+            Message::from(text(1 << 20)),
+            binary(1 << 20).into(),
+            "".into(),
+        ] {
+            ws.send(message.clone()).await?;
+            expect(&mut ws, &message).await?;
+        }
+        end(ws).await?;
+    }
+    Ok(())
+}
+
+/// Of all lengths, and with every choice about its compression.
+async fn choices(server: Server) -> Outcome {
+    let mut ws = server.open("/echo").await?;
+    let mut count = 0;
+    for length in [
+        0,
+        1,
+        63,
+        64,
+        125,
+        126,
+        1_000,
+        4_096,
+        65_535,
+        65_536,
+        1 << 20,
+    ] {
+        for compress in [Compress::Default, Compress::Always, Compress::Never] {
+            for message in [Message::from(text(length)), binary(length).into()] {
+                let options = SendOptions::default().compress(compress);
+                ws.send_with(message.clone(), options).await?;
+                expect(&mut ws, &message).await?;
+                count += 1;
+            }
+        }
+    }
+    let stats = ws.stats();
+    same(&stats.received.messages, &count)?;
+    if server.deflate {
+        let (sent, received) = (stats.sent.compressed, stats.received.compressed);
+        same(
+            &(sent.messages > count / 3 && received.messages > count / 3),
+            &true,
+        )?;
+        same(&(received.bytes_after * 2 < received.bytes_before), &true)?;
+    }
+    end(ws).await
+}
+
 /// The server compares each Pong with its Ping, also between fragments, and says how many matched.
 async fn pieces(server: Server, message: impl Into<Message>) -> Outcome {
     let message = message.into();
@@ -193,12 +284,14 @@ async fn server_closes(server: Server) -> Outcome {
 
 /// The servers know the second and the third subprotocol, and must see our order.
 async fn request(server: Server) -> Outcome {
-    let mut ws = server
-        .client
-        .connect(format!("{}/request", server.url))
-        .header("x-probe", "seen")
-        .subprotocols(["first.example", "second.example", "third.example"])
-        .await?;
+    let settings = |connect: Connect| {
+        connect.header("x-probe", "seen").subprotocols([
+            "first.example",
+            "second.example",
+            "third.example",
+        ])
+    };
+    let mut ws = server.open_with("/request", settings).await?;
     let seen = receive(&mut ws).await?;
     let seen = seen.as_text().ok_or("not a text")?.replace(' ', "");
     same(

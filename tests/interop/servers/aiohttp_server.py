@@ -17,7 +17,7 @@ def note(name):
 
 
 async def open_socket(request, **options):
-    ws = web.WebSocketResponse(max_msg_size=0, compress=False, protocols=SUBPROTOCOLS, **options)
+    ws = web.WebSocketResponse(max_msg_size=0, compress=True, protocols=SUBPROTOCOLS, **options)
     await ws.prepare(request)
     return ws
 

@@ -64,6 +64,7 @@ const server = certificate
 const sockets = new WebSocketServer({
   noServer: true,
   maxPayload: 0,
+  perMessageDeflate: { threshold: 0 },
   handleProtocols: (offered) => [...offered].find((name) => SUBPROTOCOLS.includes(name)) ?? false,
 });
 server.on('upgrade', (request, socket, head) => {
