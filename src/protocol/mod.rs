@@ -19,7 +19,7 @@ use bytes::BufMut;
 use self::assembler::Assembler;
 use self::close::Closing;
 pub(crate) use self::deflate::Compression;
-pub(crate) use self::fragmenter::Fragments;
+pub(crate) use self::fragmenter::{Fragment, Fragments};
 pub(crate) use self::round_trips::RoundTrips;
 pub use self::round_trips::Rtt;
 use crate::close_code::CloseCode;

@@ -12,8 +12,8 @@ use crate::close_code::CloseCode;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::frame::{ControlPayload, MAX_CONTROL_PAYLOAD, Opcode, RSV1};
 use crate::message::{CloseInfo, Message};
-use crate::protocol::close;
 use crate::protocol::keepalive::Sight;
+use crate::protocol::{Fragment, close};
 use crate::send_options::{Compress, SendOptions};
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
@@ -355,20 +355,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         self.stats.sent.message(payload.len());
         let compression = self.protocol.compression();
         let compressed = compression.and_then(|coder| coder.compress(payload, compress));
-        let (payload, mut rsv) = match &compressed {
-            Some(compressed) => {
-                let after = compressed.len() as u64;
-                self.stats.sent.compressed(payload.len(), after);
-                (&compressed[..], RSV1)
+        let Some(compressed) = compressed else {
+            for Fragment { opcode, fin, range } in self.protocol.fragments(opcode, payload.len()) {
+                self.queue.push(opcode, fin, &payload[range]);
             }
-            None => (payload, 0),
+            return;
         };
-        for fragment in self.protocol.fragments(opcode, payload.len()) {
-            let part = &payload[fragment.range];
-            self.queue
-                .push_marked(rsv, fragment.opcode, fragment.fin, part);
+        let after = compressed.len();
+        self.stats.sent.compressed(payload.len(), after as u64);
+        for Fragment { opcode, fin, range } in self.protocol.fragments(opcode, after) {
             // The first frame alone is marked (RFC 7692 §6.1).
-            rsv = 0;
+            if range.start == 0 {
+                self.queue
+                    .push_marked::<RSV1>(opcode, fin, &compressed[range]);
+            } else {
+                self.queue.push(opcode, fin, &compressed[range]);
+            }
         }
     }
 

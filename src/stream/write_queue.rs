@@ -71,15 +71,14 @@ impl WriteQueue {
     /// Queues a frame: copies its payload and masks it with a fresh key, in one pass.
     #[inline]
     pub(super) fn push(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
-        self.push_marked(0, opcode, fin, payload);
+        self.push_marked::<0>(opcode, fin, payload);
     }
 
     /// As [`push`](Self::push), with reserved bits set.
     #[inline]
-    pub(super) fn push_marked(&mut self, rsv: u8, opcode: Opcode, fin: bool, payload: &[u8]) {
+    pub(super) fn push_marked<const RSV: u8>(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let key = mask::new_key();
-        let header = header(rsv, opcode, fin, payload.len(), key);
-        self.push_header(&header, payload.len());
+        self.push_header::<RSV>(opcode, fin, payload.len(), key, payload.len());
         match self.gather.room().get_mut(..payload.len()) {
             Some(room) => {
                 mask::copy(room, payload, key);
@@ -110,12 +109,26 @@ impl WriteQueue {
 
     /// Queues a header. Behind it there is room for `follows` bytes, if one buffer can hold them.
     #[inline]
-    fn push_header(&mut self, header: &Header, follows: usize) {
+    fn push_header<const RSV: u8>(
+        &mut self,
+        opcode: Opcode,
+        fin: bool,
+        len: usize,
+        key: [u8; 4],
+        follows: usize,
+    ) {
         if self.gather.room().len() < MAX_HEADER + follows {
             let full = self.gather.make_room(MAX_HEADER + follows);
             self.chunks.extend(full.map(Chunk::Gathered));
         }
         if let Some(head) = self.gather.room().first_chunk_mut() {
+            let header = Header {
+                fin,
+                rsv: RSV,
+                opcode,
+                mask: Some(key),
+                len: len as u64,
+            };
             let used = header.write(head);
             self.gather.fill(used);
             self.len += used;
@@ -123,7 +136,6 @@ impl WriteQueue {
     }
 
     /// Queues a frame whose payload is given away: a large one is not copied if it is unique.
-    #[inline]
     pub(super) fn push_owned(&mut self, opcode: Opcode, fin: bool, payload: Bytes) {
         if payload.len() < IN_PLACE {
             return self.push(opcode, fin, &payload);
@@ -134,7 +146,7 @@ impl WriteQueue {
         };
         let key = mask::new_key();
         mask::apply(&mut payload, key);
-        self.push_header(&header(0, opcode, fin, payload.len(), key), 0);
+        self.push_header::<0>(opcode, fin, payload.len(), key, 0);
         let gathered = self.gather.seal();
         self.chunks.extend(gathered.map(Chunk::Gathered));
         self.len += payload.len();
@@ -233,17 +245,6 @@ impl WriteQueue {
             }
         }
         self.chunks = VecDeque::new();
-    }
-}
-
-#[inline]
-fn header(rsv: u8, opcode: Opcode, fin: bool, len: usize, key: [u8; 4]) -> Header {
-    Header {
-        fin,
-        rsv,
-        opcode,
-        mask: Some(key),
-        len: len as u64,
     }
 }
 
