@@ -103,8 +103,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             return self.take_turns(Role::Reader, cx);
         }
         for _ in 0..TURN {
-            self.note_arrival();
             if self.lies_ready() {
+                self.note_arrival();
                 return Poll::Ready(Some(Ok(())));
             }
             match ready!(self.poll_step(Role::Reader, cx)) {
@@ -163,7 +163,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         Some(end)
     }
 
-    /// One arrival time for each read; where `next` has read before, the time it is first looked at.
+    /// One arrival time for each read that completes a message; where `next` has read before, the time it is first looked at.
     fn note_arrival(&mut self) {
         if std::mem::take(&mut self.read.fresh) {
             self.read_at = Some(Instant::now());
