@@ -74,8 +74,8 @@ pub use self::report::{
 };
 pub use self::send_options::{Compress, SendOptions};
 pub use self::stream::{
-    Batch, CompressedTraffic, ControlFrame, Inbox, InboxStats, MessageRef, Permit, ReuniteError,
-    Stats, Traffic, TrySendError, WsReceiver, WsSender, WsStream,
+    Batch, ByteStream, CompressedTraffic, ControlFrame, Inbox, InboxStats, MessageRef, Permit,
+    ReuniteError, Stats, Traffic, TrySendError, WsReceiver, WsSender, WsStream,
 };
 pub use self::utf8::Utf8Bytes;
 pub use bytes;

@@ -1,6 +1,7 @@
 //! The async face of a connection: polls and wakers, nothing else.
 
 mod batch;
+mod byte_stream;
 mod ending;
 mod gather;
 mod observer;
@@ -25,6 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 
 pub use self::batch::{Batch, MessageRef};
+pub use self::byte_stream::ByteStream;
 use self::ending::Ending;
 pub use self::observer::ControlFrame;
 pub(crate) use self::observer::Observer;

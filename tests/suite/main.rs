@@ -7,6 +7,7 @@ mod support;
 
 mod allocations;
 mod back_pressure;
+mod byte_stream;
 mod cancellation;
 mod chaos;
 mod close;
