@@ -1,6 +1,7 @@
 //! What can be said about one message that is sent.
 
-/// How [`WsStream::send_with`](crate::WsStream::send_with) sends one message.
+/// How [`WsStream::send_with`](crate::WsStream::send_with), or that of a
+/// [`WsSender`](crate::WsSender::send_with), sends one message.
 ///
 /// ```
 /// # async fn example(ws: &mut longwire::WsStream) -> Result<(), longwire::Error> {

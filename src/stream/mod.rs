@@ -224,9 +224,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         self.end(Ending::failed(error), role);
     }
 
-    /// Gives up a connection that never was of use.
+    /// Gives a connection up that is of no use any more, or never was.
     fn fail_at_once(&mut self, error: Error) {
-        if self.is_open() {
+        if matches!(self.state, State::Open | State::Closing(_)) {
             self.protocol.lost();
             let error = self.error_at_end(error);
             self.end(Ending::lost(error), Role::Reader);

@@ -299,7 +299,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     /// What came of writing; who has to wait for it also sees to it that the peer is there.
     #[inline]
-    fn poll_written(
+    pub(super) fn poll_written(
         &mut self,
         written: Poll<io::Result<()>>,
         cx: &mut Context<'_>,
@@ -338,7 +338,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     /// Queues a message that is to be compressed or cut, as far as it is.
     #[inline(never)]
-    fn queue_apart(&mut self, message: Message, compress: Compress) {
+    pub(super) fn queue_apart(&mut self, message: Message, compress: Compress) {
         let single = self.protocol.fragments(Opcode::Binary, message.len());
         // Where nothing is compressed, a payload that was given away need not be copied.
         if single.is_single() && self.protocol.compression().is_none() {

@@ -25,6 +25,10 @@ use crate::trace;
 pub(super) struct Watch {
     /// Whether [`WsStream::heard`] is to be called when bytes have come.
     pub(super) hears: bool,
+    /// The end of the transport lies behind what is in the read buffer.
+    at_end: bool,
+    /// A writer has looked, who cannot judge messages: a reader is to look too.
+    blind: bool,
     /// Made when the stream first has to wait, and then kept: to make one costs more than a message.
     timer: Option<Pin<Box<Sleep>>>,
     /// Apart, because nothing of it is touched while messages come.
@@ -45,6 +49,8 @@ impl Watch {
     pub(super) fn new(liveness: Option<Liveness>, target: &str) -> Self {
         Self {
             hears: liveness.as_ref().is_some_and(|it| it.app_ping.is_some()),
+            at_end: false,
+            blind: false,
             timer: None,
             rest: Box::new(Rest {
                 liveness,
@@ -143,7 +149,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// Whether [`watch`](Self::watch) has something to do. Whoever waits asks it.
     #[inline]
     pub(super) fn must_watch(&self) -> bool {
-        !self.wakers.told || self.watch.has_fired()
+        !self.wakers.told || self.watch.blind || self.watch.has_fired()
     }
 
     /// Waits for the timer, and acts when it has fired: sends what is to be sent, or ends the
@@ -170,19 +176,30 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             return None;
         }
         self.wrote();
+        let has_no_room = role == Role::Reader && sight == Sight::Bytes;
         loop {
             let timer = self.watch.timer.as_mut()?;
-            if timer.as_mut().poll(cx).is_pending() {
+            let looks_again = self.watch.blind && sight == Sight::Whole;
+            if timer.as_mut().poll(cx).is_pending() && !looks_again {
                 return None;
             }
+            self.watch.blind = role == Role::Writer;
+            if self.watch.blind {
+                self.wakers.wake_other(role);
+            }
             let sight = match sight {
-                Sight::Bytes => self.read_unasked(cx),
+                Sight::Bytes => self.read_unasked(role, cx),
                 seen => seen,
             };
+            if has_no_room && self.watch.at_end {
+                return None;
+            }
             let counts = self.counts(sight);
             let due = self.watch.rest.keepalive.as_mut()?.look(now(), counts);
             if let Some(verdict) = due.verdict {
-                self.die(verdict, role);
+                if !has_no_room {
+                    self.die(verdict, role);
+                }
                 return Some(verdict);
             }
             match (due.ping, due.app_ping) {
@@ -195,6 +212,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             self.wrote();
             self.watch.rearm();
         }
+    }
+
+    /// For a reader that has no room for messages: whether the end has come, by a verdict or in the
+    /// transport. Then it reads all the same: there is no more than lies in the buffer, and whatever
+    /// has come is given before the end.
+    pub(super) fn is_at_end(&mut self, cx: &mut Context<'_>) -> bool {
+        self.must_watch() && self.watch(Role::Reader, Sight::Bytes, cx).is_some()
+            || self.watch.at_end
     }
 
     /// A Ping counts from when the transport has taken it.
@@ -240,17 +265,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         }
     }
 
-    /// Reads what there is on behalf of somebody who only writes, so that nobody is called dead whose
-    /// bytes are there. They stay in the buffer for the reader.
-    fn read_unasked(&mut self, cx: &mut Context<'_>) -> Sight {
+    /// Reads what there is on behalf of somebody who only writes, or of a reader that has no room for
+    /// messages, so that nobody is called dead whose bytes are there. They stay in the buffer.
+    fn read_unasked(&mut self, role: Role, cx: &mut Context<'_>) -> Sight {
         loop {
             match self.read.poll_more(&mut self.io, cx) {
                 Some(Poll::Ready(Ok(count @ 1..))) => {
                     self.stats.received.wire_bytes += count as u64;
-                    self.wakers.wake_other(Role::Writer);
+                    if role == Role::Writer {
+                        self.wakers.wake_other(role);
+                    }
                 }
                 // An end comes again when the reader looks. It is no sign of life.
-                Some(Poll::Ready(Ok(_)) | Poll::Pending) => return Sight::Bytes,
+                Some(Poll::Ready(Ok(_))) => {
+                    self.watch.at_end = true;
+                    return Sight::Bytes;
+                }
+                Some(Poll::Pending) => return Sight::Bytes,
                 Some(Poll::Ready(Err(error))) => {
                     self.fail_write(error);
                     return Sight::Bytes;

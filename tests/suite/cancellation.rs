@@ -1,11 +1,13 @@
 //! Dropped futures: 100,000 random steps in which every method that waits is polled a few times and
 //! then dropped, while the peer checks the order and the content of what it gets, and the client of
-//! what it is given: on one stream, on its halves, and on halves that a task drives.
+//! what it is given: on one stream, on its halves, and on halves that a task drives. What a dropped
+//! future leaves is what its documentation says: a message is queued whole, or was not queued
+//! because there was no room.
 
 use std::collections::VecDeque;
 use std::task::Poll;
 
-use longwire::{CloseCode, CloseInfo, Config, Error, ErrorKind, Message, WsStream};
+use longwire::{CloseInfo, Config, Error, ErrorKind, Message, WsStream};
 use tokio::task::unconstrained;
 
 use crate::support::io::{Chaos, Cuts};
@@ -13,7 +15,7 @@ use crate::support::pipe::{Far, pipe};
 use crate::support::random::Random;
 use crate::support::run::paused;
 use crate::support::scripted::upgraded;
-use crate::support::subjects::{Driven, Halves, Pipe, Subject};
+use crate::support::subjects::{CODE, Driven, Pipe, REASON, Split, Subject};
 use crate::support::wire::{self, ClientFrames, binary, close, continuation, ping, pong, text};
 
 const STEPS: usize = 100_000;
@@ -26,7 +28,7 @@ fn dropped_futures_leave_the_stream_in_sync() {
 
 #[test]
 fn dropped_futures_leave_the_halves_in_sync() {
-    paused(unconstrained(run::<Halves>()));
+    paused(unconstrained(run::<Split>()));
 }
 
 #[test]
@@ -83,6 +85,7 @@ struct Client<S> {
     subject: S,
     server: Server,
     random: Random,
+    write_high_water: usize,
     /// The messages that the server has begun to send and that were not given yet.
     received: usize,
     next_number: usize,
@@ -98,7 +101,8 @@ impl<S: Subject> Client<S> {
             .read_cuts(Cuts::Random(random.fork(), 50 + random.below(5_000)))
             .write_cuts(Cuts::Random(random.fork(), 50 + random.below(3_000)))
             .not_ready_one_in(3, random.fork());
-        let mut config = Config::default().write_high_water(random.below(5_000));
+        let write_high_water = random.below(5_000);
+        let mut config = Config::default().write_high_water(write_high_water);
         if random.one_in(2) {
             config = config.fragment_size(1 + random.below(2_000));
         }
@@ -106,6 +110,7 @@ impl<S: Subject> Client<S> {
             subject: S::new(upgraded(io, config), random.fork()),
             server: Server::new(far, random.fork()),
             random: random.fork(),
+            write_high_water,
             received: 0,
             next_number: 0,
             next_ping: 0,
@@ -117,7 +122,7 @@ impl<S: Subject> Client<S> {
     /// One call, polled a few times and then dropped.
     fn step(&mut self) {
         let polls = 1 + self.random.below(3);
-        match self.random.below(10) {
+        match self.random.below(11) {
             0..4 => match self.subject.next(polls) {
                 Poll::Ready(Some(Ok(message))) => self.receive(&message),
                 Poll::Ready(other) => panic!("an end in the middle: {other:?}"),
@@ -128,6 +133,7 @@ impl<S: Subject> Client<S> {
                 Some(flushed) => flushed.unwrap(),
                 None => self.dropped += 1,
             },
+            9 => assert_eq!(self.subject.other(polls), None, "an end in the middle"),
             _ => {
                 let payload = format!("{}", self.next_ping);
                 self.next_ping += 1;
@@ -140,9 +146,16 @@ impl<S: Subject> Client<S> {
     fn send(&mut self, polls: usize) {
         let number = self.next_number;
         self.next_number += 1;
+        let before = self.subject.stats().sent.messages;
         let done = self.subject.send(polls, content(number));
-        if matches!(done, Some(Ok(()))) {
+        let stats = self.subject.stats();
+        if stats.sent.messages > before {
             self.server.promised.push_back(number);
+        } else {
+            assert!(!matches!(done, Some(Ok(()))), "done, and not queued");
+            let is_full = stats.write_queue > self.write_high_water;
+            let reason = done.is_some() || is_full || self.closing;
+            assert!(reason, "dropped, and not queued");
         }
         self.attempted(done);
     }
@@ -174,7 +187,7 @@ impl<S: Subject> Client<S> {
         self.closing = true;
         for _ in 0..100_000 {
             let polls = 1 + self.random.below(3);
-            match self.random.below(6) {
+            match self.random.below(8) {
                 0 => match self.subject.next(polls) {
                     Poll::Ready(Some(Ok(message))) => self.receive(&message),
                     Poll::Ready(Some(Err(error))) => panic!("closing failed: {error:?}"),
@@ -186,7 +199,12 @@ impl<S: Subject> Client<S> {
                     let done = self.subject.flush(polls);
                     self.attempted(done);
                 }
-                _ => match self.subject.close(polls, CloseCode(4321), "enough") {
+                3 => {
+                    let done = self.subject.start_close(polls);
+                    self.attempted(done);
+                }
+                4 => drop(self.subject.other(polls)),
+                _ => match self.subject.close(polls) {
                     Some(Ok(_)) => return self.judge_the_end().await,
                     Some(Err(error)) => panic!("closing failed: {error:?}"),
                     None => self.dropped += 1,
@@ -212,7 +230,8 @@ impl<S: Subject> Client<S> {
     async fn judge_the_end(&mut self) {
         let info = self.subject.close_info().expect("it is over");
         let CloseInfo { code, clean, .. } = info;
-        assert_eq!((code, clean), (Some(CloseCode(4321)), true));
+        assert_eq!((code, clean), (Some(CODE), true));
+        assert_eq!(self.subject.other(1), Some(info));
         // What a task had read before the end is still given.
         while let Some(last) = self.last().await {
             self.receive(&last);
@@ -223,7 +242,7 @@ impl<S: Subject> Client<S> {
         assert!(server.closed && !server.frames.inside_frame());
         assert!(
             server.promised.is_empty(),
-            "sent, and never arrived: {:?}",
+            "queued, and never arrived: {:?}",
             server.promised
         );
     }
@@ -238,11 +257,10 @@ struct Server {
     outgoing: Vec<u8>,
     next_message: usize,
     next_ping: usize,
-    /// The messages whose sending was reported as done and that have not come.
+    /// The messages that were queued and have not come.
     promised: VecDeque<usize>,
     /// The message that is coming in fragments.
     partial: Option<(u8, Vec<u8>)>,
-    last_number: Option<usize>,
     last_ping: Option<usize>,
     last_pong: Option<usize>,
     closed: bool,
@@ -259,7 +277,6 @@ impl Server {
             next_ping: 0,
             promised: VecDeque::new(),
             partial: None,
-            last_number: None,
             last_ping: None,
             last_pong: None,
             closed: false,
@@ -323,6 +340,10 @@ impl Server {
                         None => parsed() as u64,
                     };
                     let number = usize::try_from(number).unwrap();
+                    if number == 1 {
+                        // They begin anew with every split.
+                        self.last_ping = None;
+                    }
                     rises(&mut self.last_ping, number);
                     self.outgoing.extend(pong(frame.payload).bytes());
                 }
@@ -331,10 +352,10 @@ impl Server {
                     rises(&mut self.last_pong, parsed());
                 }
                 wire::CLOSE => {
-                    assert_eq!(frame.close_code_and_reason(), Some((4321, "enough")));
+                    assert_eq!(frame.close_code_and_reason(), Some((CODE.0, REASON)));
                     assert!(self.partial.is_none(), "a Close inside a message");
                     self.closed = true;
-                    self.outgoing.extend(close(4321, "").bytes());
+                    self.outgoing.extend(close(CODE.0, "").bytes());
                 }
                 opcode => {
                     let (_, joined) = self.partial.get_or_insert((opcode, Vec::new()));
@@ -347,8 +368,7 @@ impl Server {
         }
     }
 
-    /// A message of the client is whole: the one that is due, or a later one if those between were
-    /// dropped before they were sent.
+    /// A message of the client is whole: the one that was queued next.
     fn judge(&mut self) {
         let (opcode, bytes) = self.partial.take().unwrap();
         let message = if opcode == wire::TEXT {
@@ -357,16 +377,7 @@ impl Server {
             Message::from(bytes)
         };
         let number = number(&message);
-        rises(&mut self.last_number, number);
-        if let Some(due) = self.promised.front() {
-            assert!(
-                number <= *due,
-                "{number} came, and {due} was sent before it"
-            );
-            if number == *due {
-                self.promised.pop_front();
-            }
-        }
+        assert_eq!(Some(number), self.promised.pop_front());
     }
 }
 

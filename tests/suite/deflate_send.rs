@@ -1,7 +1,7 @@
 //! Messages that go out compressed (RFC 7692 §7.2.1), read by a decoder that forgives nothing.
 
 use futures::SinkExt;
-use longwire::{Compress, Deflate, Message, SendOptions};
+use longwire::{Compress, Deflate, Inbox, Message, SendOptions};
 
 use crate::support::compressed::{agreed, agreed_with, asking, joined, received};
 use crate::support::inflate::StrictInflater;
@@ -286,6 +286,63 @@ fn messages_of_every_size_and_level_arrive() {
                 let message = received(&mut peer, &mut inflater).await;
                 assert!(message == (content, true), "{size} at level {level}");
             }
+        }
+    });
+}
+
+/// Messages of all senders go through one compressor, in the order in which they are queued.
+#[test]
+fn halves_compress_as_the_stream_does() {
+    paused(async {
+        for driven in [true, false] {
+            let (ws, mut peer) = agreed("").await;
+            let (mut sender, receiver) = if driven {
+                ws.spawn(Inbox::default())
+            } else {
+                ws.split()
+            };
+            let mut other = sender.clone();
+            let never = SendOptions::default().compress(Compress::Never);
+            let mut inflater = StrictInflater::new(15, true);
+            sender.send(quote(1)).await.unwrap();
+            other.send_text(&quote(2)).await.unwrap();
+            other.send_with("ab", always()).await.unwrap();
+            sender.send_with(quote(3), never).await.unwrap();
+            sender.feed_with(quote(4), always()).await.unwrap();
+            sender
+                .feed_with("cd", SendOptions::default())
+                .await
+                .unwrap();
+            other.reserve().await.unwrap().send(quote(5)).unwrap();
+            sender.try_send(quote(6)).unwrap();
+            other.flush().await.unwrap();
+            let (two, three) = ("ab".to_owned(), "cd".to_owned());
+            let expected = [
+                (quote(1), true),
+                (quote(2), true),
+                (two, true),
+                (quote(3), false),
+                (quote(4), true),
+                (three, false),
+                (quote(5), true),
+                (quote(6), true),
+            ];
+            let mut after = 0;
+            for (text, is_compressed) in expected {
+                let (payload, compressed) = joined(&mut peer).await;
+                assert_eq!(compressed, is_compressed, "{text}");
+                if compressed {
+                    after += payload.len() as u64;
+                    assert_eq!(inflater.message(&payload), text.as_bytes());
+                } else {
+                    assert_eq!(payload, text.as_bytes());
+                }
+            }
+            let sent = receiver.stats().sent;
+            assert_eq!((sent.messages, sent.compressed.messages), (8, 6));
+            assert_eq!(sent.compressed.bytes_after, after);
+            let before = sent.compressed.bytes_before;
+            assert_eq!(before, 2 + 5 * quote(1).len() as u64);
         }
     });
 }

@@ -7,10 +7,11 @@ use futures::stream::FusedStream;
 use longwire::{CloseCode, Config, ErrorKind, Inbox, Side, WsReceiver, WsSender};
 use tokio::io::DuplexStream;
 use tokio::runtime::{Builder, Handle};
+use tokio::task::{spawn_blocking, yield_now};
 use tokio::time::{Instant, sleep};
 
 use crate::support::io::{Chaos, Exhausted};
-use crate::support::run::paused;
+use crate::support::run::{paused, real};
 use crate::support::scripted::{Peer, join, open, upgraded};
 use crate::support::verdict::{CLOSE_TIMEOUT, close_info};
 use crate::support::wire::{close, concat, ping, text};
@@ -251,6 +252,41 @@ fn a_runtime_that_goes_leaves_an_error_behind() {
         let error = receiver.next().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Closed);
         assert!(receiver.next().await.is_none());
+        drop(far);
+    });
+}
+
+/// Its senders wait in another runtime, and nothing comes that would wake them.
+#[test]
+fn a_runtime_that_goes_takes_the_connection_along() {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (near, far) = tokio::io::duplex(100);
+    let (sender, _receiver) = {
+        let _inside = runtime.enter();
+        upgraded(near, Config::default()).spawn(Inbox::default())
+    };
+    real(async {
+        let tasks: Vec<_> = (0..2)
+            .map(|sends| {
+                let mut sender = sender.clone();
+                tokio::spawn(async move {
+                    if sends == 0 {
+                        return sender.closed().await.clean;
+                    }
+                    sender.send(vec![7; 1_000]).await.is_ok()
+                })
+            })
+            .collect();
+        yield_now().await;
+        spawn_blocking(move || drop(runtime)).await.unwrap();
+        for task in tasks {
+            assert!(!join(task).await);
+        }
+        assert!(sender.is_closed());
         drop(far);
     });
 }

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::support::alloc::Meter;
 use crate::support::run::paused;
 use crate::support::scripted::{Peer, join, open, upgraded};
-use crate::support::wire::{self, binary, close, ping, text};
+use crate::support::wire::{self, binary, close, concat, ping, text};
 
 type Driven = (
     WsSender<DuplexStream>,
@@ -94,7 +94,7 @@ fn block_holds_the_server_up_and_loses_nothing() {
     paused(async {
         let (_sender, mut receiver, mut peer) = spawn_narrow(Inbox::default().max_messages(10));
         let server = tokio::spawn(async move {
-            for number in 0..1_000 {
+            for number in 0..3_000 {
                 peer.send(text(number.to_string()).bytes()).await;
             }
             peer
@@ -102,7 +102,7 @@ fn block_holds_the_server_up_and_loses_nothing() {
         sleep(Duration::from_secs(60)).await;
         assert!(!server.is_finished(), "nothing holds the server up");
         assert_eq!(receiver.inbox().unwrap().lag, 10);
-        assert_eq!(arrived(&mut receiver).await, (0..1_000).collect::<Vec<_>>());
+        assert_eq!(arrived(&mut receiver).await, (0..3_000).collect::<Vec<_>>());
         let (max_lag, overflows, dropped, _) = counted(receiver.inbox());
         assert_eq!((max_lag, dropped), (10, 0));
         assert!(overflows > 0);
@@ -194,7 +194,7 @@ fn conflate_blocks_when_other_keys_fill_the_inbox() {
             }
             peer
         });
-        sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_secs(30)).await;
         // 5 finds no room; what stands behind it has not been read.
         assert_eq!(arrived(&mut receiver).await[..5], [31, 2, 3, 4, 5]);
         assert!(counted(receiver.inbox()).1 > 0);
@@ -226,6 +226,80 @@ fn disconnect_gives_what_waits_and_then_says_that_the_consumer_was_slow() {
         let error = sender.send("late").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Closed);
         assert_eq!(counted(receiver.inbox()), (10, 1, 1, 0));
+    });
+}
+
+#[test]
+fn disconnect_counts_everything_that_it_drops() {
+    paused(async {
+        let inbox = Inbox::default().max_bytes(100).disconnect();
+        let (_sender, mut receiver, mut peer) = spawn(inbox);
+        let message = text("x".repeat(60));
+        peer.send(concat([&message, &message, &message])).await;
+        peer.expect_close(1008).await;
+        peer.finish().await;
+        receiver.next().await.unwrap().unwrap();
+        let error = receiver.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SlowConsumer);
+        assert_eq!(counted(receiver.inbox()), (1, 2, 2, 0));
+        assert_eq!(receiver.stats().received.messages, 3);
+    });
+}
+
+/// The connection has ended by itself when it turns out that there is no room.
+#[test]
+fn disconnect_is_not_for_what_was_read_with_the_end() {
+    paused(async {
+        let inbox = Inbox::default().max_bytes(100).disconnect();
+        let (near, far) = tokio::io::duplex(1_000);
+        let mut peer = Peer::new(far);
+        let message = text("x".repeat(60));
+        peer.send(concat([&message, &message, &close(1000, "")]))
+            .await;
+        let (ended, mut peer) = {
+            let (mut sender, mut receiver) = upgraded(near, Config::default()).spawn(inbox);
+            let closed = tokio::spawn(async move { sender.closed().await });
+            peer.finish().await;
+            for _ in 0..2 {
+                receiver.next().await.unwrap().unwrap();
+            }
+            assert!(receiver.next().await.is_none());
+            (timeout(Duration::from_secs(1), closed).await, peer)
+        };
+        let info = ended.expect("a sender hears of the end").unwrap();
+        assert_eq!((info.code, info.clean), (Some(CloseCode::NORMAL), true));
+        peer.expect_close(1000).await;
+        assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+    });
+}
+
+/// Small messages of many keys, each of which is then followed by a large one.
+#[test]
+fn conflate_is_bounded_in_bytes_too() {
+    paused(async {
+        let inbox = Inbox::default()
+            .max_bytes(10_000)
+            .conflate(|message| message.as_bytes().first().copied());
+        let (_sender, mut receiver, mut peer) = spawn_narrow(inbox);
+        let server = tokio::spawn(async move {
+            for size in [10, 4_000] {
+                for key in 0..100 {
+                    peer.send(binary(vec![key; size]).bytes()).await;
+                }
+            }
+            peer
+        });
+        sleep(Duration::from_secs(1)).await;
+        assert!(!server.is_finished(), "nothing holds the server up");
+        let mut newest = vec![0; 100];
+        while let Ok(next) = timeout(Duration::from_millis(1), receiver.next()).await {
+            let message = next.unwrap().unwrap();
+            newest[usize::from(message.as_bytes()[0])] = message.len();
+            assert!(receiver.inbox().unwrap().lag_bytes <= 10_000);
+        }
+        assert_eq!(newest, vec![4_000; 100]);
+        assert_eq!(counted(receiver.inbox()).2, 0);
+        drop(join(server).await);
     });
 }
 

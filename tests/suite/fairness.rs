@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use longwire::{CloseCode, Config, WsStream};
+use longwire::{CloseCode, Config, Inbox, WsStream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
@@ -13,7 +13,7 @@ use crate::support::io::{Chaos, Cuts, Endless, Exhausted};
 use crate::support::run::{paused, real};
 use crate::support::scripted::{Server, upgraded};
 use crate::support::verdict::next_text;
-use crate::support::wire::{self, close, continuation, ping, pong, text};
+use crate::support::wire::{self, binary, close, continuation, ping, pong, text};
 
 /// How often another task of the same thread runs while `work` is done.
 async fn turns_of_others(work: impl Future<Output = ()>) -> u64 {
@@ -133,5 +133,26 @@ fn bytes_one_by_one_are_fair() {
         let ws = upgraded(io, Config::default());
         let turns = turns_of_others(reads_to_the_end(ws, 2_000)).await;
         assert!(turns >= 2, "{turns} turns in 18,000 reads");
+    });
+}
+
+/// A transport that always has more, and a number of messages at once by which the turns of reading
+/// cannot be divided: the task has to leave its thread all the same.
+#[test]
+fn a_task_that_drives_an_endless_feed_is_fair() {
+    paused(async {
+        let io = Endless::new(Vec::new(), binary(vec![7; 30_000]).bytes());
+        let inbox = Inbox::default().max_bytes(1_000_000).drop_newest();
+        let (sender, receiver) = upgraded(io, Config::default()).spawn(inbox);
+        // On a task, because the runtime polls the test itself only now and then.
+        let other = tokio::spawn(async move {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            sender.stats().received.messages
+        });
+        let messages = other.await.unwrap();
+        assert!(messages >= 100, "{messages}");
+        drop(receiver);
     });
 }

@@ -75,6 +75,7 @@ mod sink;
 mod sockets;
 mod split_closing;
 mod split_halves;
+mod split_liveness;
 mod split_traffic;
 mod statuses;
 #[cfg(feature = "__tls")]

@@ -29,7 +29,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsStream<T> {
     /// The task ends when the connection has ended, or when both halves are gone, which drops the
     /// transport without a closing handshake. Otherwise the halves are as those of
     /// [`split`](Self::split), except that what is fed needs no flush, and that they cannot be
-    /// reunited. When only the receiver is dropped, the task goes on reading for the senders.
+    /// reunited. When only the receiver is dropped, the task goes on reading for the senders. A runtime
+    /// that is shut down ends the connection with the task.
     ///
     /// ```
     /// # async fn example() -> Result<(), longwire::Error> {
@@ -75,18 +76,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsStream<T> {
             mailbox,
             policy: inbox.policy,
             read: VecDeque::new(),
+            is_done: false,
         });
         (sender, receiver)
     }
 }
 
 /// The task.
-struct Driver<T> {
+struct Driver<T: AsyncRead + AsyncWrite + Unpin> {
     shared: Arc<Shared<T>>,
     mailbox: Arc<Mailbox>,
     policy: Policy,
     /// Messages that were read and are not in the mailbox.
     read: VecDeque<Message>,
+    /// It has ended by itself.
+    is_done: bool,
 }
 
 /// What came of reading.
@@ -104,7 +108,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        loop {
+        for _ in 0..TURN {
             let has_room = this.deliver(cx);
             match ready!(this.poll_read(has_room, cx)) {
                 Read::Some => {}
@@ -112,11 +116,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
                     // What was read before the end is given before it, also what finds no room.
                     this.deliver(cx);
                     this.mailbox.finish(std::mem::take(&mut this.read), error);
+                    this.is_done = true;
                     return Poll::Ready(());
                 }
-                Read::Unused => return Poll::Ready(()),
+                Read::Unused => {
+                    this.is_done = true;
+                    return Poll::Ready(());
+                }
             }
         }
+        // Other tasks shall run, also when the transport never leaves room for a wait.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -137,10 +148,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 continue;
             };
             match self.policy {
-                Policy::DropNewest => self.mailbox.dropped_one(),
-                Policy::Disconnect => {
-                    self.mailbox.dropped_one();
-                    self.disconnect();
+                Policy::DropNewest => self.mailbox.dropped(1),
+                Policy::Disconnect if self.disconnect() => {
+                    self.mailbox.dropped(1 + self.read.len());
                     self.read.clear();
                 }
                 _ => {
@@ -154,28 +164,37 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         true
     }
 
-    fn disconnect(&mut self) {
+    /// Says whether that was of use: not behind the end, before which everything is given.
+    fn disconnect(&self) -> bool {
         let stats = self.mailbox.stats();
         let message = format!(
             "the application is too slow: {} messages of {} bytes wait for it, and its inbox is full",
             stats.lag, stats.lag_bytes
         );
         self.shared.with(|link| {
+            if !matches!(link.ws.state, State::Open | State::Closing(_)) {
+                return false;
+            }
             let error = Error::new(ErrorKind::SlowConsumer, Phase::Open, message);
             link.ws.fail_with(error, CloseCode::POLICY, Role::Reader);
-        });
+            true
+        })
     }
 
     /// Reads what there is, up to what the mailbox takes; without room, only what else has to go on.
     fn poll_read(&mut self, has_room: bool, cx: &mut Context<'_>) -> Poll<Read> {
-        let most = self.mailbox.room().min(READ_AT_ONCE);
+        let most = if has_room {
+            self.mailbox.room().min(READ_AT_ONCE)
+        } else {
+            usize::MAX
+        };
         let is_abandoned = self.mailbox.is_abandoned();
         let read = &mut self.read;
         self.shared.poll(Who::Reader, cx, |link, cx| {
             if is_abandoned && link.seats.iter().all(|seat| *seat == Seat::Free) {
                 return Poll::Ready(Read::Unused);
             }
-            if !has_room {
+            if !has_room && !link.ws.is_at_end(cx) {
                 return link.poll_without_reading(cx).map(Read::End);
             }
             let mut bytes = 0;
@@ -223,18 +242,30 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Link<T> {
     }
 }
 
-/// The task is gone, with its runtime or because a transport panicked: nobody reads any more.
-impl<T> Drop for Driver<T> {
+/// The task is gone. Ended with its runtime, or because the transport or the application's key for
+/// conflation panicked, it takes the connection along: its timers may be gone too.
+impl<T: AsyncRead + AsyncWrite + Unpin> Drop for Driver<T> {
     fn drop(&mut self) {
+        let error = || {
+            let message = "the task that drives the connection was ended with its runtime";
+            Error::new(ErrorKind::Closed, Phase::Open, message)
+        };
         self.shared.with(|link| {
             link.is_driven = false;
             link.has_reader = false;
+            if !self.is_done {
+                link.ws.fail_at_once(error());
+            }
+            // They read from now on, if only to the end.
+            self.shared.bell.ring_senders();
         });
-        let message = "the task that drives the connection was ended with its runtime";
-        let error = Error::new(ErrorKind::Closed, Phase::Open, message);
-        self.mailbox.finish(VecDeque::new(), Some(error));
+        let read = std::mem::take(&mut self.read);
+        self.mailbox.finish(read, Some(error()));
     }
 }
+
+/// Looks at the connection before the task lets others run.
+const TURN: usize = 16;
 
 /// Messages that are read with one look at the connection.
 const READ_AT_ONCE: usize = 32;

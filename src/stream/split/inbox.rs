@@ -68,7 +68,10 @@ impl Inbox {
     /// When the inbox is full, nothing more is read: the server cannot send faster than the
     /// application takes. Nothing is lost. This is the default.
     ///
-    /// What stands behind the messages waits with them, Pings and the server's Close frame too.
+    /// What stands behind the messages waits with them, Pings and the server's Close frame too. A
+    /// server that is gone is noticed all the same ([`Liveness`](crate::Liveness)), and what had
+    /// arrived is given before the error; as long as more waits to be read than a buffer holds,
+    /// nothing can be said of it.
     pub fn block(mut self) -> Self {
         self.policy = Policy::Block;
         self
@@ -88,7 +91,8 @@ impl Inbox {
 
     /// A message takes the place of the one of the same key that still waits, full or not: of each
     /// key the application gets the newest. Messages without a key are all kept. When the inbox is
-    /// full with messages of other keys, it [blocks](Self::block).
+    /// full with messages of other keys, or a message is larger than the old one by more bytes than
+    /// there is room for, it [blocks](Self::block).
     ///
     /// ```
     /// use longwire::Inbox;
@@ -168,7 +172,7 @@ where
         if let Some(place) = self.places.get(&key) {
             match mailbox.replace(*place, message) {
                 Ok(()) => return Ok(()),
-                // The old one has been taken meanwhile.
+                // The old one has been taken meanwhile, or the new one is larger and finds no room.
                 Err(returned) => message = returned,
             }
         }

@@ -97,27 +97,33 @@ impl Mailbox {
         Self::push(post, message);
     }
 
-    /// Puts a message into the place of message `number`, if that still waits.
+    /// Puts a message into the place of message `number`, if that still waits and if there is room
+    /// for what the new one is larger by.
     pub(super) fn replace(&self, number: u64, message: Message) -> Result<(), Message> {
         let mut guard = self.lock();
         let post = &mut *guard;
         let at = number
             .checked_sub(post.first)
             .and_then(|at| usize::try_from(at).ok());
+        let is_alone = post.waiting.len() == 1;
         let Some(old) = at.and_then(|at| post.waiting.get_mut(at)) else {
             return Err(message);
         };
-        post.bytes = post.bytes - old.len() + message.len();
+        let bytes = (post.bytes - old.len()).saturating_add(message.len());
+        if bytes > self.max_bytes && message.len() > old.len() && !is_alone {
+            return Err(message);
+        }
+        post.bytes = bytes;
         post.stats.conflated += 1;
         *old = message;
         Ok(())
     }
 
-    /// Counts a message that found no room and was dropped for that.
-    pub(super) fn dropped_one(&self) {
+    /// Counts messages that found no room and were dropped for that.
+    pub(super) fn dropped(&self, count: usize) {
         let stats = &mut self.lock().stats;
-        stats.overflows += 1;
-        stats.dropped += 1;
+        stats.overflows += count as u64;
+        stats.dropped += count as u64;
     }
 
     /// The driver waits until the receiver has taken something, or is gone. `Ready` when there is

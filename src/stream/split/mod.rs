@@ -4,6 +4,7 @@
 //! await. A [`Bell`] wakes whoever waits once the lock is free again.
 
 mod bell;
+mod closing;
 mod driver;
 mod inbox;
 mod mailbox;
@@ -44,7 +45,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// its lock is held for the length of one poll. What is sent leaves in the order in which it
     /// was queued; Pongs and Close frames leave with whichever half is polled next.
     ///
-    /// Whoever uses the connection from one task has no use for this, and pays nothing for it.
+    /// Whoever uses the connection from one task has no use for this, and pays nothing for it. To lend
+    /// messages ([`next_batch`](Self::next_batch)) takes the whole stream.
     ///
     /// ```
     /// # async fn example() -> Result<(), longwire::Error> {
@@ -351,7 +353,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Link<T> {
             let waker = ws.wakers.register(Role::Writer, cx.waker());
             polled = Pin::new(&mut ws.io).poll_flush(&mut Context::from_waker(waker));
         }
-        polled.map_err(|error| Error::transport(error, ws.phase()))
+        ws.poll_written(polled, cx)
     }
 
     /// Without a receiver, whoever else is polled reads: so that Pings are answered, and the end of

@@ -12,6 +12,7 @@ use super::{Seat, WsSender};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::frame::Opcode;
 use crate::stream::observer::ControlFrame;
+use crate::stream::watch;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WsSender<T> {
     /// Sends a Ping and waits for its Pong: how long that took.
@@ -35,20 +36,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsSender<T> {
     /// Dropped while the queue was above its high-water mark, the Ping was not queued; dropped later,
     /// it is sent, and its Pong is not waited for.
     pub async fn ping(&mut self) -> Result<Duration, Error> {
-        let probe = self.shared.pings.probe();
-        let mut queued_at = None;
+        let pings = Arc::clone(&self.shared.pings);
+        let mut sent: Option<(Probe, Instant)> = None;
         let answer = poll_fn(|cx| {
             self.poll(cx, |link, seat, cx| {
-                if queued_at.is_none() {
+                let (probe, from) = if let Some(sent) = &sent {
+                    sent
+                } else {
                     ready!(link.poll_room(seat, cx))?;
                     link.set_seat(seat, Seat::Idle);
-                    link.ws.queue.push(Opcode::Ping, true, &probe.payload());
-                    link.ws.stats.sent.pings += 1;
-                    queued_at = Some(Instant::now());
-                }
+                    // Numbered as they are queued, because a Pong answers all before it.
+                    let probe = pings.probe();
+                    let ws = &mut link.ws;
+                    ws.queue.push(Opcode::Ping, true, &probe.payload());
+                    ws.watch.round_trips().sent(&probe.payload(), watch::now());
+                    ws.stats.sent.pings += 1;
+                    sent.insert((probe, Instant::now()))
+                };
                 let flushed = link.poll_flush(0, cx);
-                if let (Some(from), Some(to)) = (queued_at, probe.answered()) {
-                    return Poll::Ready(Ok(to.duration_since(from)));
+                if let Some(to) = probe.answered() {
+                    return Poll::Ready(Ok(to.duration_since(*from)));
                 }
                 match flushed {
                     Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -162,6 +163,16 @@ impl<T> WsReceiver<T> {
     /// The counters of this connection.
     pub fn stats(&self) -> Stats {
         self.shared.with(|link| link.ws.stats())
+    }
+
+    /// How long the server took to answer the last Ping that it answered; see [`WsStream::rtt`].
+    pub fn rtt(&self) -> Option<Duration> {
+        self.shared.with(|link| link.ws.rtt())
+    }
+
+    /// Asks the server for a sign of life at once; see [`WsSender::nudge`].
+    pub fn nudge(&self) {
+        self.shared.with(|link| link.ws.nudge());
     }
 
     pub(super) fn has_ended(&self) -> bool {

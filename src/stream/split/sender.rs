@@ -4,19 +4,19 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::bell::Who;
 use super::{Link, Seat, Shared};
-use crate::close_code::CloseCode;
 use crate::connect::Transport;
 use crate::error::Error;
-use crate::frame::{ControlPayload, Opcode};
+use crate::frame::Opcode;
 use crate::handshake::Handshake;
 use crate::message::{CloseInfo, Message};
-use crate::protocol::close;
-use crate::stream::{State, Stats};
+use crate::send_options::{Compress, SendOptions};
+use crate::stream::Stats;
 
 /// The half of a connection that sends, made by [`WsStream::split`](crate::WsStream::split).
 ///
@@ -63,6 +63,42 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsSender<T> {
     /// either half.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         self.put(Outgoing::Owned(message.into()), true).await
+    }
+
+    /// Sends one message with options of its own; see [`SendOptions`].
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_with(
+        &mut self,
+        message: impl Into<Message>,
+        options: SendOptions,
+    ) -> Result<(), Error> {
+        let outgoing = Outgoing::Apart(message.into(), options.compress);
+        self.put(outgoing, true).await
+    }
+
+    /// Queues one message with options of its own; see [`SendOptions`] and [`feed`](Self::feed).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`feed`](Self::feed).
+    pub async fn feed_with(
+        &mut self,
+        message: impl Into<Message>,
+        options: SendOptions,
+    ) -> Result<(), Error> {
+        let outgoing = Outgoing::Apart(message.into(), options.compress);
+        self.put(outgoing, false).await
     }
 
     /// Queues one message without waiting for it to be written; it leaves with the next
@@ -158,100 +194,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsSender<T> {
         .await
     }
 
-    /// Closes the connection in good order (RFC 6455 §7), for all its halves: sends a Close frame,
-    /// discards what still arrives, waits for the server's Close frame and for it to end the
-    /// transport.
-    ///
-    /// It takes at most `close_timeout` (5 s by default). If the server has not answered by then,
-    /// or drops the connection, the result says so by `clean: false`. The receiver may get some of
-    /// what still arrives, and then `None`; to let it have everything, call
-    /// [`start_close`](Self::start_close) instead.
-    ///
-    /// # Errors
-    ///
-    /// Kind `Config` when the code may not be sent (RFC 6455 §7.4) or the reason is above 123
-    /// bytes, and nothing is sent; `Closed` when the connection had failed before.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped after its first poll, the closing handshake has begun: `close` of any half or the
-    /// receiver's `next` carries it on, within the same deadline.
-    pub async fn close(
-        &mut self,
-        code: impl Into<CloseCode>,
-        reason: impl AsRef<str>,
-    ) -> Result<CloseInfo, Error> {
-        let body = close::write_body(code.into(), reason.as_ref())?;
-        let mut begun = false;
-        poll_fn(|cx| {
-            let begun = std::mem::replace(&mut begun, true);
-            self.poll_close(&body, begun, cx)
-        })
-        .await
-    }
-
-    /// Begins to close the connection: queues a Close frame and begins to write it, after which
-    /// nothing more can be sent.
-    ///
-    /// What still arrives is given by the receiver, which carries the closing handshake on and ends
-    /// with an error of kind `Timeout` if the server does not answer within `close_timeout`.
-    ///
-    /// # Errors
-    ///
-    /// Kind `Config` as [`close`](Self::close); `Closed` when the connection is closing or has
-    /// ended already.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped after its first poll, the Close frame is queued.
-    pub async fn start_close(
-        &mut self,
-        code: impl Into<CloseCode>,
-        reason: impl AsRef<str>,
-    ) -> Result<(), Error> {
-        let body = close::write_body(code.into(), reason.as_ref())?;
-        let begun = poll_fn(|cx| {
-            let begun = self.poll(cx, |link, _, cx| {
-                link.ws.check_open()?;
-                link.ws.begin_close(&body);
-                link.poll_flush(0, cx)
-            });
-            Poll::Ready(begun)
-        });
-        match begun.await {
-            Poll::Ready(result) => result,
-            Poll::Pending => Ok(()),
-        }
-    }
-
-    /// Whether nothing more can be sent: a Close frame has gone either way, or the connection has
-    /// failed.
-    pub fn is_closed(&self) -> bool {
-        self.shared.with(|link| !link.ws.is_open())
-    }
-
-    /// Waits until the connection has ended, for whatever reason, and says how.
-    ///
-    /// The end is noticed by whoever reads: the receiver, or once that is dropped the senders.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe: it only waits.
-    pub async fn closed(&mut self) -> CloseInfo {
-        poll_fn(|cx| {
-            self.poll(cx, |link, _, cx| {
-                link.read_for_nobody(cx);
-                match link.ws.close_info() {
-                    Some(info) if matches!(link.ws.state, State::Ended) => {
-                        Poll::Ready(info.clone())
-                    }
-                    _ => Poll::Pending,
-                }
-            })
-        })
-        .await
-    }
-
     async fn put(&mut self, outgoing: Outgoing<'_>, flush: bool) -> Result<(), Error> {
         self.flush_until = None;
         let mut outgoing = Some(outgoing);
@@ -273,23 +215,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsSender<T> {
             })
         })
         .await
-    }
-
-    /// `begun`: the connection had not ended when this closing began.
-    pub(super) fn poll_close(
-        &mut self,
-        body: &ControlPayload,
-        begun: bool,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<CloseInfo, Error>> {
-        self.poll(cx, |link, _, cx| {
-            if begun && matches!(link.ws.state, State::Ended) {
-                // Another half has seen the end before this one.
-                let info = link.ws.close_info().cloned();
-                return Poll::Ready(info.ok_or_else(|| link.ws.closed()));
-            }
-            link.ws.poll_close_with(body, cx)
-        })
     }
 
     pub(super) fn poll<R>(
@@ -328,6 +253,28 @@ impl<T> WsSender<T> {
         self.shared.with(|link| link.ws.stats())
     }
 
+    /// How long the server took to answer the last Ping that it answered; see
+    /// [`WsStream::rtt`](crate::WsStream::rtt).
+    pub fn rtt(&self) -> Option<Duration> {
+        self.shared.with(|link| link.ws.rtt())
+    }
+
+    /// Asks the server for a sign of life at once; see
+    /// [`WsStream::nudge`](crate::WsStream::nudge).
+    ///
+    /// Tasks that wait for the connection are woken to do it.
+    ///
+    /// ```
+    /// # fn example(ws: longwire::WsStream) {
+    /// let (sender, receiver) = ws.spawn(longwire::Inbox::default());
+    /// // Kept by whoever hears of changes of the network.
+    /// let network_changed = move || sender.nudge();
+    /// # }
+    /// ```
+    pub fn nudge(&self) {
+        self.shared.with(|link| link.ws.nudge());
+    }
+
     /// Whether the two are clones of one another.
     pub fn same_connection(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
@@ -337,6 +284,7 @@ impl<T> WsSender<T> {
 /// A message to be queued.
 pub(super) enum Outgoing<'a> {
     Owned(Message),
+    Apart(Message, Compress),
     Borrowed(Opcode, &'a [u8]),
 }
 
@@ -344,6 +292,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Link<T> {
     pub(super) fn put(&mut self, seat: usize, outgoing: Outgoing<'_>) {
         match outgoing {
             Outgoing::Owned(message) => self.ws.queue_message(message),
+            Outgoing::Apart(message, compress) => self.ws.queue_apart(message, compress),
             Outgoing::Borrowed(opcode, payload) => self.ws.queue_borrowed(opcode, payload),
         }
         self.set_seat(seat, Seat::Idle);
