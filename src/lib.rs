@@ -1,6 +1,7 @@
 // The chart goes into the page itself: a relative link leads nowhere there.
 #![doc = include_str!("../docs/chart.link")]
-#![doc = include_str!("../README.md")]
+// Its examples are those of the default features.
+#![cfg_attr(feature = "deflate", doc = include_str!("../README.md"))]
 //!
 #![doc = include_str!("../SECURITY.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
