@@ -1,11 +1,13 @@
 //! Asserts what servers written by others send us, and what they say we sent them.
 //! `tests/interop/run` starts the servers; `tests/interop/servers/behaviours.md` says what they do.
 //!
-//! `interop_client CA.PEM [OPTION+OPTION:]NAME=URL...`, with these options: `deflate` asks for compression, which the
-//! server must agree to and use; `without-pieces` leaves out the checks with fragments of the server, `echo` all but
-//! those of its echo.
+//! `interop_client FOLDER [OPTION+OPTION:]NAME=URL...`, with these options: `deflate` asks for compression, which the
+//! server must agree to and use; `certificate` shows ours, without which the server must refuse; `without-pieces` leaves
+//! out the checks with fragments of the server, `echo` all but those of its echo. In the folder are `ca.pem`, `client.pem`
+//! and `client.key`.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -63,8 +65,15 @@ const CHECKS_WITH_PIECES: &[(&str, Check)] = &[
     ),
 ];
 
+const CHECKS_OF_CERTIFICATE: &[(&str, Check)] =
+    &[("without our certificate we are refused", |s| {
+        anonymous(s).boxed()
+    })];
+
 #[derive(Clone)]
 struct Server {
+    /// A client without a certificate of its own.
+    anonymous: Client,
     client: Client,
     name: String,
     url: String,
@@ -106,22 +115,31 @@ impl Server {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let authority = std::fs::read(arguments.next().ok_or("which certificate authority?")?)?;
-    let client = Client::builder()
-        .tls(Tls::default().add_root_pem(&authority))
-        .build();
+    let folder = PathBuf::from(arguments.next().ok_or("where are the certificates?")?);
+    let tls = Tls::default().add_root_pem_file(folder.join("ca.pem"));
+    let anonymous = Client::builder().tls(tls.clone()).build();
+    let tls = tls.client_cert_pem_file(folder.join("client.pem"), folder.join("client.key"));
+    let known = Client::builder().tls(tls).build();
     let (mut passed, mut failed) = (0, 0);
     for argument in arguments {
         let (server, url) = argument.split_once('=').ok_or("a server is NAME=URL")?;
         let (options, name) = server.split_once(':').unwrap_or(("", server));
         let has = |option| options.split('+').any(|given| given == option);
         let server = Server {
-            client: client.clone(),
+            client: if has("certificate") {
+                known.clone()
+            } else {
+                anonymous.clone()
+            },
+            anonymous: anonymous.clone(),
             name: name.to_owned(),
             url: url.to_owned(),
             deflate: has("deflate"),
         };
         let mut checks = CHECKS_OF_ECHO.to_vec();
+        if has("certificate") {
+            checks.extend(CHECKS_OF_CERTIFICATE);
+        }
         if !has("echo") {
             checks.extend(CHECKS_OF_BEHAVIOUR);
             if !has("without-pieces") {
@@ -310,6 +328,20 @@ async fn refusal(server: Server) -> Outcome {
     let response = error.response().ok_or("the error has no response")?;
     same(&response.status().as_u16(), &403)?;
     same(&response.body().as_ref(), &b"no entry".as_slice())
+}
+
+/// By an answer in words (nginx), by an alert, or by the end of the connection without either (asyncio drops it).
+async fn anonymous(server: Server) -> Outcome {
+    let connecting = server.anonymous.connect(format!("{}/echo", server.url));
+    let Err(error) = connecting.await else {
+        return Err("was accepted".into());
+    };
+    match error.kind() {
+        ErrorKind::Refused => same(&error.response().map(|r| r.status().as_u16()), &Some(400)),
+        ErrorKind::Tls if error.to_string().contains("certificate") => Ok(()),
+        ErrorKind::Reset => Ok(()),
+        _ => Err(error.into()),
+    }
 }
 
 /// Ends a connection that has nothing more to say.

@@ -70,11 +70,14 @@ def choose(_connection, offered):
     return next((name for name in offered if name in SUBPROTOCOLS), None)
 
 
-async def main(port, certificate=None, key=None):
+async def main(port, certificate=None, key=None, clients=None):
     tls = None
     if certificate:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(certificate, key)
+    if clients:
+        tls.load_verify_locations(clients)
+        tls.verify_mode = ssl.CERT_REQUIRED
     async with serve(
         handle, "127.0.0.1", int(port), ssl=tls, max_size=None, process_request=refuse, select_subprotocol=choose
     ) as server:
