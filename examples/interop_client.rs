@@ -339,7 +339,7 @@ async fn anonymous(server: Server) -> Outcome {
     match error.kind() {
         ErrorKind::Refused => same(&error.response().map(|r| r.status().as_u16()), &Some(400)),
         ErrorKind::Tls if error.to_string().contains("certificate") => Ok(()),
-        ErrorKind::Reset => Ok(()),
+        ErrorKind::Io => Ok(()),
         _ => Err(error.into()),
     }
 }
