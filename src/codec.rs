@@ -75,14 +75,7 @@ impl FrameCodec {
         bytes: &[u8],
         reserved: u8,
     ) -> Result<Option<(Header, usize)>, ProtocolError> {
-        // What is wrong in the first two bytes is wrong whether or not the others ever come.
-        match Header::beginning(bytes) {
-            Some((rsv, _)) if rsv & !reserved != 0 => return Err(ProtocolError::ReservedBits(rsv)),
-            Some((_, true)) => return Err(ProtocolError::MaskedFrame),
-            Some((_, false)) => {}
-            None => return Ok(None),
-        }
-        let parsed = Header::parse(bytes)?;
+        let parsed = Self::header_of_any_size(bytes, reserved)?;
         let Some((header, _)) = &parsed else {
             return Ok(None);
         };
@@ -91,6 +84,22 @@ impl FrameCodec {
             return Err(ProtocolError::FrameTooLarge { size, limit });
         }
         Ok(parsed)
+    }
+
+    /// As [`header`](Self::header), with no limit on the frame.
+    #[inline]
+    pub(crate) fn header_of_any_size(
+        bytes: &[u8],
+        reserved: u8,
+    ) -> Result<Option<(Header, usize)>, ProtocolError> {
+        // What is wrong in the first two bytes is wrong whether or not the others ever come.
+        match Header::beginning(bytes) {
+            Some((rsv, _)) if rsv & !reserved != 0 => return Err(ProtocolError::ReservedBits(rsv)),
+            Some((_, true)) => return Err(ProtocolError::MaskedFrame),
+            Some((_, false)) => {}
+            None => return Ok(None),
+        }
+        Header::parse(bytes)
     }
 }
 

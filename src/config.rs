@@ -21,6 +21,7 @@ use crate::liveness::Liveness;
 pub struct Config {
     pub(crate) max_message_size: usize,
     pub(crate) max_frame_size: usize,
+    pub(crate) max_parts_size: u64,
     pub(crate) write_high_water: usize,
     pub(crate) fragment_size: Option<usize>,
     pub(crate) close_timeout: Duration,
@@ -34,6 +35,7 @@ impl Default for Config {
         Self {
             max_message_size: 64 << 20,
             max_frame_size: 64 << 20,
+            max_parts_size: u64::MAX,
             write_high_water: 128 << 10,
             fragment_size: None,
             close_timeout: Duration::from_secs(5),
@@ -59,6 +61,17 @@ impl Config {
     /// themselves (125 bytes, RFC 6455 §5.5) and pass.
     pub fn max_frame_size(mut self, bytes: usize) -> Self {
         self.max_frame_size = bytes;
+        self
+    }
+
+    /// The largest message that is accepted by
+    /// [`WsStream::next_parts`](crate::WsStream::next_parts), in bytes, inclusive. Default: no limit.
+    ///
+    /// A message that is read in parts takes no more memory when it is longer, so the limits for
+    /// messages and frames are not for it. A larger one fails the connection with 1009 as soon as a
+    /// frame's header shows it.
+    pub fn max_parts_size(mut self, bytes: u64) -> Self {
+        self.max_parts_size = bytes;
         self
     }
 

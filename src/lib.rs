@@ -68,15 +68,15 @@ pub use self::error::{Error, ErrorKind, Phase};
 pub use self::frame::{Frame, Opcode};
 pub use self::handshake::Handshake;
 pub use self::liveness::Liveness;
-pub use self::message::{CloseInfo, Message, Side};
+pub use self::message::{CloseInfo, Message, MessageKind, Side};
 pub use self::protocol::Rtt;
 pub use self::report::{
     Attempt, CertificateReport, ConnectReport, Failure, ProxyReport, TlsReport,
 };
 pub use self::send_options::{Compress, SendOptions};
 pub use self::stream::{
-    Batch, ByteStream, CompressedTraffic, ControlFrame, Inbox, InboxStats, MessageRef, Permit,
-    ReuniteError, Stats, Traffic, TrySendError, WsReceiver, WsSender, WsStream,
+    Batch, ByteStream, CompressedTraffic, ControlFrame, Inbox, InboxStats, MessageReader,
+    MessageRef, Permit, ReuniteError, Stats, Traffic, TrySendError, WsReceiver, WsSender, WsStream,
 };
 pub use self::utf8::Utf8Bytes;
 pub use bytes;

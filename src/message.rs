@@ -66,6 +66,14 @@ impl Message {
         self.as_bytes().is_empty()
     }
 
+    /// Which of the two this is.
+    pub const fn kind(&self) -> MessageKind {
+        match self {
+            Self::Text(_) => MessageKind::Text,
+            Self::Binary(_) => MessageKind::Binary,
+        }
+    }
+
     /// Whether this is a text message.
     pub const fn is_text(&self) -> bool {
         matches!(self, Self::Text(_))
@@ -75,6 +83,16 @@ impl Message {
     pub const fn is_binary(&self) -> bool {
         matches!(self, Self::Binary(_))
     }
+}
+
+/// The two kinds of a [`Message`], where it is given or sent in parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "as exhaustive as Message is")]
+pub enum MessageKind {
+    /// Text: UTF-8, as a whole.
+    Text,
+    /// Bytes that mean what the application says they mean.
+    Binary,
 }
 
 /// Text as it is, binary as `<n bytes>`.

@@ -249,6 +249,13 @@ macro_rules! shared_setters {
             self
         }
 
+        /// The largest message that is accepted in parts, in bytes; see
+        /// [`Config::max_parts_size`](crate::Config::max_parts_size). Default: no limit.
+        pub fn max_parts_size(mut self, bytes: u64) -> Self {
+            self.options.config = self.options.config.max_parts_size(bytes);
+            self
+        }
+
         /// How many bytes may wait to be written before sending waits; see
         /// [`Config::write_high_water`](crate::Config::write_high_water). Default: 128 KiB.
         pub fn write_high_water(mut self, bytes: usize) -> Self {

@@ -52,6 +52,13 @@ pub enum ProtocolError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// A message that is read in parts, above the limit for such messages.
+    PartsTooLarge {
+        /// What the message has grown to, with what its newest frame declares, in bytes.
+        size: u64,
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// A message whose compressed form is out of proportion: to the message limit, or to what has
     /// come out of it.
     CompressedTooLarge {
@@ -78,6 +85,7 @@ impl ProtocolError {
             Self::Deflate(_) => ErrorKind::Deflate,
             Self::FrameTooLarge { .. }
             | Self::MessageTooLarge { .. }
+            | Self::PartsTooLarge { .. }
             | Self::CompressedTooLarge { .. } => ErrorKind::TooLarge,
             _ => ErrorKind::Protocol,
         }
@@ -114,7 +122,13 @@ impl fmt::Display for ProtocolError {
                 write!(
                     f,
                     "a compressed message takes {size} bytes, and {limit} are the most that its \
-                     content or max_message_size allow"
+                     content or the limit on messages allow"
+                )
+            }
+            Self::PartsTooLarge { size, limit } => {
+                write!(
+                    f,
+                    "a message of at least {size} bytes is above max_parts_size, {limit}"
                 )
             }
             Self::FrameTooLarge { size, limit } => {

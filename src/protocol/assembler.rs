@@ -4,6 +4,7 @@
 use bytes::{BufMut, Bytes};
 
 use super::deflate::Inflation;
+use super::parts::Parts;
 use crate::error::ProtocolError;
 use crate::frame::{Header, Opcode};
 use crate::growing_buffer::GrowingBuffer;
@@ -14,34 +15,37 @@ use crate::utf8::{TextBuffer, Utf8Bytes};
 #[derive(Debug)]
 pub(super) struct Assembler {
     /// The message whose final frame has not fully arrived.
-    message: Option<Body>,
+    pub(super) message: Option<Body>,
     /// The data frame whose payload has not fully arrived; then `message` is there too.
-    frame: Option<Partial>,
+    pub(super) frame: Option<Partial>,
     /// Memory that the last message left behind.
     storage: GrowingBuffer,
     max_message_size: usize,
     /// Frames that have come and were not the last of their message.
-    fragments: u64,
+    pub(super) fragments: u64,
+    /// The message that is handed on in parts; then `message` is an empty one, so that this is
+    /// not idle, and `frame` is not there.
+    pub(super) parts: Option<Box<Parts>>,
     /// What compressed messages go through, if compression was agreed.
-    inflation: Option<Box<Inflation>>,
+    pub(super) inflation: Option<Box<Inflation>>,
     /// Whether the message is compressed.
-    compressed: bool,
+    pub(super) compressed: bool,
     /// How many bytes the frames of the last message carried, if it was compressed.
     inflated_from: Option<u64>,
 }
 
 #[derive(Debug)]
-enum Body {
+pub(super) enum Body {
     Text(TextBuffer),
     Binary(GrowingBuffer),
 }
 
 #[derive(Debug)]
-struct Partial {
-    left: usize,
+pub(super) struct Partial {
+    pub(super) left: usize,
     /// How long the message can become at most, as far as this frame tells.
     ceiling: usize,
-    fin: bool,
+    pub(super) fin: bool,
 }
 
 impl Assembler {
@@ -52,6 +56,7 @@ impl Assembler {
             storage: GrowingBuffer::default(),
             max_message_size,
             fragments: 0,
+            parts: None,
             inflation: None,
             compressed: false,
             inflated_from: None,
@@ -253,6 +258,7 @@ impl Assembler {
     pub(super) fn discard(&mut self) {
         self.message = None;
         self.frame = None;
+        self.parts = None;
         self.inflation = None;
         self.release();
     }
@@ -295,7 +301,7 @@ impl Assembler {
 }
 
 impl Body {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
             Self::Binary(bytes) => bytes.len(),

@@ -10,6 +10,7 @@ mod deflate;
 mod deflate;
 mod fragmenter;
 pub(crate) mod keepalive;
+mod parts;
 mod round_trips;
 
 use std::ops::Range;
@@ -20,6 +21,7 @@ use self::assembler::Assembler;
 use self::close::Closing;
 pub(crate) use self::deflate::Compression;
 pub(crate) use self::fragmenter::{Fragment, Fragments};
+pub(crate) use self::parts::{Handed, Part};
 pub(crate) use self::round_trips::RoundTrips;
 pub use self::round_trips::Rtt;
 use crate::close_code::CloseCode;
@@ -40,6 +42,8 @@ pub(crate) struct Protocol {
     compression: Option<Box<Compression>>,
     /// The reserved bits that have a meaning.
     reserved: u8,
+    /// The longest message that may be read in parts.
+    max_parts_size: u64,
     /// The longest message that may come in one frame.
     max_whole: usize,
     /// The longest payload of a frame that is sent.
@@ -57,6 +61,8 @@ pub(crate) enum Event<'a> {
     Pong(&'a [u8]),
     /// The peer's Close frame; [`close_reply`](Protocol::close_reply) has the answer to it.
     Close,
+    /// Nothing was left to hand on of a message that is read in parts, or nobody took the rest of it.
+    Passed(Option<Handed>),
 }
 
 impl Protocol {
@@ -67,6 +73,7 @@ impl Protocol {
             closing: Closing::default(),
             compression: None,
             reserved: 0,
+            max_parts_size: config.max_parts_size,
             max_whole: config.max_message_size.min(config.max_frame_size),
             fragment_size: config.fragment_size.unwrap_or(usize::MAX),
             max_plain: config.fragment_size.unwrap_or(usize::MAX),
@@ -113,6 +120,9 @@ impl Protocol {
         &mut self,
         input: &'a [u8],
     ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
+        if self.assembler.is_in_parts() {
+            return self.skip(input);
+        }
         let mut taken = 0;
         loop {
             let rest = &input[taken..];
@@ -130,20 +140,10 @@ impl Protocol {
             let Some((header, used)) = self.codec.header(rest, self.reserved)? else {
                 return Ok((taken, None));
             };
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "the frame limit is of this type"
-            )]
-            let len = header.len as usize;
             if header.opcode.is_control() {
-                if header.rsv != 0 {
-                    // Control frames are never compressed (RFC 7692 §6.1).
-                    return Err(ProtocolError::ReservedBits(header.rsv));
-                }
-                let Some(payload) = rest[used..].get(..len) else {
+                let Some((len, event)) = self.control(&header, &rest[used..])? else {
                     return Ok((taken, None));
                 };
-                let event = self.control(header.opcode, payload)?;
                 return Ok((taken + used + len, Some(event)));
             }
             self.assembler.begin(&header)?;
@@ -151,20 +151,33 @@ impl Protocol {
         }
     }
 
+    /// A control frame whose payload is at the beginning of `input`: how long it is, and what it comes
+    /// to. `None` while it has not fully arrived.
+    #[inline]
     fn control<'a>(
         &mut self,
-        opcode: Opcode,
-        payload: &'a [u8],
-    ) -> Result<Event<'a>, ProtocolError> {
-        match opcode {
-            Opcode::Ping => Ok(Event::Ping(payload)),
-            Opcode::Pong => Ok(Event::Pong(payload)),
+        header: &Header,
+        input: &'a [u8],
+    ) -> Result<Option<(usize, Event<'a>)>, ProtocolError> {
+        if header.rsv != 0 {
+            // Control frames are never compressed (RFC 7692 §6.1).
+            return Err(ProtocolError::ReservedBits(header.rsv));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "it is 125 at most")]
+        let len = header.len as usize;
+        let Some(payload) = input.get(..len) else {
+            return Ok(None);
+        };
+        let event = match header.opcode {
+            Opcode::Ping => Event::Ping(payload),
+            Opcode::Pong => Event::Pong(payload),
             _ => {
                 self.closing.receive(payload)?;
                 self.assembler.discard();
-                Ok(Event::Close)
+                Event::Close
             }
-        }
+        };
+        Ok(Some((len, event)))
     }
 
     /// How many bytes are still to come of a data frame's payload that can be read in place.
@@ -172,6 +185,11 @@ impl Protocol {
         self.assembler
             .left()
             .filter(|_| self.assembler.takes_in_place())
+    }
+
+    /// Whether part of a data frame has come, and not all of it.
+    pub(crate) fn is_in_frame(&self) -> bool {
+        self.assembler.is_in_frame()
     }
 
     /// How many bytes the frames of the message that was just given carried, if it was compressed.
@@ -245,7 +263,7 @@ impl Protocol {
     /// The transport is gone, or a deadline passed, before the closing handshake was complete.
     /// Says whether that happened in the middle of a message.
     pub(crate) fn lost(&mut self) -> bool {
-        let in_message = !self.assembler.is_idle();
+        let in_message = self.assembler.is_in_message();
         self.assembler.discard();
         self.closing.lost();
         in_message

@@ -144,7 +144,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ByteStream<T> {
     }
 }
 
-fn to_io(error: Error) -> io::Error {
+pub(super) fn to_io(error: Error) -> io::Error {
     let kind = match error.kind() {
         ErrorKind::Closed => io::ErrorKind::BrokenPipe,
         ErrorKind::Reset => io::ErrorKind::ConnectionReset,

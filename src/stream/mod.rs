@@ -5,6 +5,7 @@ mod byte_stream;
 mod ending;
 mod gather;
 mod observer;
+mod parts;
 mod pool;
 mod read_buffer;
 mod receiving;
@@ -30,6 +31,7 @@ pub use self::byte_stream::ByteStream;
 use self::ending::Ending;
 pub use self::observer::ControlFrame;
 pub(crate) use self::observer::Observer;
+pub use self::parts::MessageReader;
 use self::read_buffer::ReadBuffer;
 use self::receiving::STREAK;
 pub use self::split::{

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::protocol::Rtt;
+use crate::protocol::{Handed, Rtt};
 
 /// What has gone over a connection since it was opened, and its state when it was asked.
 ///
@@ -74,6 +74,17 @@ impl Traffic {
     pub(super) fn message(&mut self, len: usize) {
         self.messages += 1;
         self.bytes += len as u64;
+    }
+
+    /// As [`message`](Self::message), of one that went by in parts.
+    pub(super) fn handed_on(&mut self, handed: Handed) {
+        self.messages += 1;
+        self.bytes += handed.size;
+        if let Some(carried) = handed.inflated_from {
+            self.compressed.messages += 1;
+            self.compressed.bytes_before += handed.size;
+            self.compressed.bytes_after += carried;
+        }
     }
 
     /// Such a message was compressed.

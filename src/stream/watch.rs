@@ -253,7 +253,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     fn counts(&self, sight: Sight) -> Counts {
         let received = &self.stats.received;
         let data_frames = received.messages + self.protocol.fragments_received();
-        let in_data = self.protocol.payload_left().is_some();
+        let in_data = self.protocol.is_in_frame();
         Counts {
             received: received.wire_bytes,
             written: self.queue.taken(),

@@ -15,7 +15,7 @@ use std::ops::Deref;
 use bytes::Bytes;
 
 pub(crate) use self::text_buffer::TextBuffer;
-pub(crate) use self::validator::InvalidUtf8;
+pub(crate) use self::validator::{InvalidUtf8, Validator};
 
 /// Reference-counted text: a [`Bytes`] that is always valid UTF-8.
 ///

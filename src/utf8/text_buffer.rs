@@ -1,6 +1,6 @@
 //! A text that arrives in pieces.
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 
 use super::validator::Validator;
 use super::{InvalidUtf8, Utf8Bytes};
@@ -81,6 +81,12 @@ impl TextBuffer {
     /// The storage of a text of which nothing has come.
     pub(crate) fn into_storage(self) -> GrowingBuffer {
         self.bytes
+    }
+
+    /// What has come, and what must see the rest of the text.
+    pub(crate) fn break_off(mut self) -> Result<(Bytes, Validator), InvalidUtf8> {
+        self.check()?;
+        Ok((self.bytes.seal().0, self.validator))
     }
 
     /// The text ends here. Gives it, and the storage if that can be used again.

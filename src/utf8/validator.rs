@@ -11,7 +11,7 @@ pub(crate) struct InvalidUtf8;
 /// Fails at the first byte that no continuation could make valid, so a peer's bad text is refused
 /// before the rest of it has arrived (RFC 6455 §8.1).
 #[derive(Debug, Clone, Default)]
-pub(super) struct Validator {
+pub(crate) struct Validator {
     /// The leading bytes of an unfinished code point; only `len` of them count.
     partial: [u8; 4],
     len: usize,
@@ -19,7 +19,7 @@ pub(super) struct Validator {
 
 impl Validator {
     /// Takes the next piece of the text.
-    pub(super) fn push(&mut self, mut piece: &[u8]) -> Result<(), InvalidUtf8> {
+    pub(crate) fn push(&mut self, mut piece: &[u8]) -> Result<(), InvalidUtf8> {
         while self.len > 0 {
             let Some((byte, rest)) = piece.split_first() else {
                 return Ok(());
@@ -50,7 +50,7 @@ impl Validator {
     }
 
     /// The text ends here: no code point may be unfinished.
-    pub(super) fn finish(&mut self) -> Result<(), InvalidUtf8> {
+    pub(crate) fn finish(&mut self) -> Result<(), InvalidUtf8> {
         if self.len > 0 {
             return Err(InvalidUtf8);
         }

@@ -48,6 +48,10 @@ mod liveness_drip;
 mod liveness_settings;
 mod namespace;
 mod negotiation;
+#[cfg(feature = "deflate")]
+mod parts_deflate;
+mod parts_mixed;
+mod parts_receive;
 mod promises;
 mod properties;
 #[cfg(feature = "proxy")]

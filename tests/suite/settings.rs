@@ -19,6 +19,8 @@ fn an_exchange_works_at_the_ends_of_every_setting() {
         for config in [
             config().max_message_size(usize::MAX),
             config().max_frame_size(usize::MAX),
+            config().max_parts_size(u64::MAX),
+            config().max_parts_size(0),
             config().write_high_water(usize::MAX),
             config().write_high_water(0),
             config().fragment_size(usize::MAX),

@@ -13,6 +13,7 @@ pub(crate) mod deflate;
 #[cfg(feature = "deflate")]
 pub(crate) mod inflate;
 pub(crate) mod io;
+pub(crate) mod parts;
 pub(crate) mod pipe;
 #[cfg(feature = "__tls")]
 pub(crate) mod pki;

@@ -26,6 +26,8 @@ pub(in crate::protocol) struct Inflation {
     /// How much of the scratch is used.
     used: usize,
     message: Progress,
+    /// How many bytes a message may come to; it may be changed for one message.
+    limit: u64,
     max_message_size: usize,
 }
 
@@ -41,7 +43,7 @@ struct Progress {
     expected: u64,
     taken: u64,
     /// Bytes that came out.
-    given: usize,
+    given: u64,
 }
 
 impl Default for Progress {
@@ -67,17 +69,21 @@ impl Inflation {
             scratch: Box::default(),
             used: 0,
             message: Progress::default(),
+            limit: max_message_size as u64,
             max_message_size,
         }
+    }
+
+    /// The message that is coming, or comes next, may be so long.
+    pub(in crate::protocol) fn allow(&mut self, limit: u64) {
+        self.limit = limit;
     }
 
     /// A frame announces `len` more bytes of compressed payload. The limit on them bounds the work
     /// that a peer can cause with blocks that hold nothing.
     pub(in crate::protocol) fn expect(&mut self, len: u64) -> Result<(), ProtocolError> {
         self.message.expected = self.message.expected.saturating_add(len);
-        let limit = (self.max_message_size as u64)
-            .saturating_mul(2)
-            .saturating_add(INPUT_ALLOWANCE);
+        let limit = self.limit.saturating_mul(2).saturating_add(INPUT_ALLOWANCE);
         if self.message.expected > limit {
             return Err(too_long(self.message.expected, limit));
         }
@@ -116,6 +122,7 @@ impl Inflation {
 
     /// The message has ended: how many bytes its frames carried.
     pub(in crate::protocol) fn end(&mut self) -> u64 {
+        self.limit = self.max_message_size as u64;
         pool::give_scratch(std::mem::take(&mut self.scratch));
         if !self.takeover {
             self.remembered = 0;
@@ -177,7 +184,7 @@ impl Inflation {
     /// Inflates what there is room for; how much of `input` that took.
     fn step(&mut self, input: &[u8], flush: InflateFlush) -> Result<usize, ProtocolError> {
         // One byte past the limit shows that it is exceeded; nothing more is inflated.
-        let allowed = self.max_message_size.saturating_add(1) - self.message.given;
+        let allowed = self.limit.saturating_add(1) - self.message.given;
         let room = self.room(allowed);
         let full = room.len();
         let inflater = self.inflater.get_or_insert_with(pool::take_inflater);
@@ -191,16 +198,18 @@ impl Inflation {
             (inflater.total_out() - total_out) as usize,
         );
         self.used += made;
-        self.message.given += made;
+        self.message.given += made as u64;
         self.message.taken += taken as u64;
         self.remembered = WINDOW.min(self.remembered + made);
         self.message.between_blocks = false;
         self.message.held_back = made == full;
-        if self.message.given > self.max_message_size {
-            let (size, limit) = (self.message.given as u64, self.max_message_size);
+        if self.message.given > self.limit {
+            let (size, limit) = (self.message.given, self.max_message_size);
             return Err(ProtocolError::MessageTooLarge { size, limit });
         }
-        let allowance = (self.message.given as u64)
+        let allowance = self
+            .message
+            .given
             .saturating_mul(INPUT_RATIO)
             .saturating_add(INPUT_WITHOUT_OUTPUT);
         if self.message.taken > allowance {
@@ -214,8 +223,9 @@ impl Inflation {
     }
 
     /// The part of the scratch that the next bytes go to.
-    fn room(&self, allowed: usize) -> Range<usize> {
-        let len = allowed.min(self.scratch.len() - self.used);
+    fn room(&self, allowed: u64) -> Range<usize> {
+        let free = self.scratch.len() - self.used;
+        let len = usize::try_from(allowed).map_or(free, |allowed| free.min(allowed));
         self.used..self.used + len
     }
 
