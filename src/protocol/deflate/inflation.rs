@@ -2,7 +2,6 @@
 //! in, and how much may go in for nothing.
 
 use std::fmt;
-use std::ops::Range;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
@@ -44,6 +43,19 @@ struct Progress {
     taken: u64,
     /// Bytes that came out.
     given: u64,
+    /// The end of the message, once it has come.
+    ending: Option<Ending>,
+}
+
+/// The last part of a payload with the tail that was left out, in the scratch behind what comes out.
+#[derive(Clone, Copy)]
+struct Ending {
+    /// How much of it was taken.
+    at: usize,
+    /// Where the payload ends and the tail begins.
+    payload: usize,
+    /// Where the tail ends.
+    end: usize,
 }
 
 impl Default for Progress {
@@ -55,6 +67,7 @@ impl Default for Progress {
             expected: 0,
             taken: 0,
             given: 0,
+            ending: None,
         }
     }
 }
@@ -105,19 +118,26 @@ impl Inflation {
         }
         self.make_room();
         let start = self.used;
-        while self.message.held_back || !input.is_empty() {
-            if self.used == self.scratch.len() {
-                return Ok((&self.scratch[start..], true));
+        let mut more = false;
+        if self.message.ending.is_none() {
+            let kept = if last { pool::ENDING } else { 0 };
+            while !more && (self.message.held_back || input.len() > kept) {
+                let until = input.len().saturating_sub(kept);
+                let step = self.step(Some(&input[..until]), InflateFlush::SyncFlush)?;
+                let (done, rest) = input.split_at(step.taken);
+                self.message.last = done.last().copied().unwrap_or(self.message.last);
+                *input = rest;
+                more = self.is_full();
             }
-            let taken = self.step(input, InflateFlush::SyncFlush)?;
-            let (done, rest) = input.split_at(taken);
-            self.message.last = done.last().copied().unwrap_or(self.message.last);
-            *input = rest;
+            if last && !more {
+                self.message.ending = Some(self.lay_out(input));
+                *input = &[];
+            }
         }
-        if last {
-            self.complete()?;
+        if last && !more {
+            more = !self.finish()?;
         }
-        Ok((&self.scratch[start..self.used], false))
+        Ok((&self.scratch[start..self.used], more))
     }
 
     /// The message has ended: how many bytes its frames carried.
@@ -175,34 +195,97 @@ impl Inflation {
 
     /// Makes sure that there is a window's worth of room, and a window's worth of what came out last.
     fn make_room(&mut self) {
-        if self.scratch.len() - self.used < WINDOW {
+        if pool::OUTPUT - self.used < WINDOW {
             self.scratch.copy_within(self.used - WINDOW..self.used, 0);
             self.used = WINDOW;
         }
     }
 
-    /// Inflates what there is room for; how much of `input` that took.
-    fn step(&mut self, input: &[u8], flush: InflateFlush) -> Result<usize, ProtocolError> {
+    fn is_full(&self) -> bool {
+        self.used == pool::OUTPUT
+    }
+
+    /// Puts the rest of the payload where [`finish`](Self::finish) finds it, with the tail that was
+    /// left out (RFC 7692 §7.2.2).
+    fn lay_out(&mut self, payload: &[u8]) -> Ending {
+        let last = payload.last().copied().unwrap_or(self.message.last);
+        // The payload should end with the header of the tail: three bits of zero and what fills its
+        // byte. A byte that cannot be that is the end of a block without it, most likely the tail
+        // that was not left out; then the whole of an empty block ends the message.
+        let tail = &TAIL_AND_PADDING[usize::from(last < 0b0010_0000)..];
+        let (to, rest) = self.scratch[pool::OUTPUT..].split_at_mut(payload.len());
+        to.copy_from_slice(payload);
+        rest[..tail.len()].copy_from_slice(tail);
+        Ending {
+            at: 0,
+            payload: payload.len(),
+            end: payload.len() + tail.len() - PADDING,
+        }
+    }
+
+    /// Takes the end of the payload block by block: with the tail it must end between two, so that
+    /// nothing is missing. Says whether all of it was taken; otherwise there was no room.
+    fn finish(&mut self) -> Result<bool, ProtocolError> {
+        const CUT_SHORT: ProtocolError = ProtocolError::Deflate("the message ends inside a block");
+        let Some(Ending { payload, end, .. }) = self.message.ending else {
+            return Ok(true);
+        };
+        loop {
+            let at = self.message.ending.map_or(end, |ending| ending.at);
+            // Nothing came, or a final block and nothing behind it: there is no message for which
+            // that could stand but this one.
+            if at == payload && self.message.between_blocks {
+                return Ok(true);
+            }
+            if self.is_full() {
+                return Ok(false);
+            }
+            // With this flush the inflater stops between blocks, though there is more: the padding.
+            let step = self.step(None, InflateFlush::Block)?;
+            let at = at + step.taken;
+            if let Some(ending) = &mut self.message.ending {
+                ending.at = at;
+            }
+            if at == end && step.made == 0 && !self.message.between_blocks {
+                return Ok(true);
+            }
+            // A final block must not end by the tail, nor anything by the padding.
+            if at > payload && self.message.between_blocks || at >= end {
+                return Err(CUT_SHORT);
+            }
+        }
+    }
+
+    /// Inflates what there is room for, from `input` or from the message's end.
+    fn step(&mut self, input: Option<&[u8]>, flush: InflateFlush) -> Result<Step, ProtocolError> {
         // One byte past the limit shows that it is exceeded; nothing more is inflated.
         let allowed = self.limit.saturating_add(1) - self.message.given;
-        let room = self.room(allowed);
-        let full = room.len();
+        let (output, ending) = self.scratch.split_at_mut(pool::OUTPUT);
+        let free = output.len() - self.used;
+        let room = usize::try_from(allowed).map_or(free, |allowed| free.min(allowed));
+        let output = &mut output[self.used..self.used + room];
+        let input = input.unwrap_or_else(|| {
+            let unread = self.message.ending.map(|ending| ending.at..ending.end);
+            unread.map_or(&[][..], |unread| {
+                &ending[unread.start..unread.end + PADDING]
+            })
+        });
         let inflater = self.inflater.get_or_insert_with(pool::take_inflater);
         let (total_in, total_out) = (inflater.total_in(), inflater.total_out());
         let status = inflater
-            .decompress(input, &mut self.scratch[room], flush)
+            .decompress(input, output, flush)
             .map_err(|_| complaint(inflater))?;
         #[expect(clippy::cast_possible_truncation, reason = "both are parts of slices")]
-        let (taken, made) = (
-            (inflater.total_in() - total_in) as usize,
-            (inflater.total_out() - total_out) as usize,
-        );
-        self.used += made;
-        self.message.given += made as u64;
-        self.message.taken += taken as u64;
-        self.remembered = WINDOW.min(self.remembered + made);
+        let step = Step {
+            taken: (inflater.total_in() - total_in) as usize,
+            made: (inflater.total_out() - total_out) as usize,
+        };
+        self.used += step.made;
+        self.message.given += step.made as u64;
+        self.message.taken += step.taken as u64;
+        self.remembered = WINDOW.min(self.remembered + step.made);
         self.message.between_blocks = false;
-        self.message.held_back = made == full;
+        self.message.held_back = step.made == room;
         if self.message.given > self.limit {
             let (size, limit) = (self.message.given, self.max_message_size);
             return Err(ProtocolError::MessageTooLarge { size, limit });
@@ -219,43 +302,16 @@ impl Inflation {
             (self.message.between_blocks, self.message.held_back) = (true, false);
             self.restart()?;
         }
-        Ok(taken)
+        Ok(step)
     }
+}
 
-    /// The part of the scratch that the next bytes go to.
-    fn room(&self, allowed: u64) -> Range<usize> {
-        let free = self.scratch.len() - self.used;
-        let len = usize::try_from(allowed).map_or(free, |allowed| free.min(allowed));
-        self.used..self.used + len
-    }
-
-    /// The payload has ended: with the tail that was left out (RFC 7692 §7.2.2) it must end between
-    /// two blocks, so that nothing is missing.
-    fn complete(&mut self) -> Result<(), ProtocolError> {
-        // Nothing came, or a final block and nothing behind it: there is no message for which that
-        // could stand but this one.
-        if self.message.between_blocks {
-            return Ok(());
-        }
-        let given = self.message.given;
-        // The payload should end with the header of the tail: three bits of zero and what fills its
-        // byte. A byte that cannot be that is the end of a block without it, most likely the tail
-        // that was not left out; then the whole of an empty block ends the message.
-        let mut tail = &[0, 0, 0, 0xff][..];
-        if self.message.last < 0b0010_0000 {
-            tail = &tail[1..];
-        }
-        while !tail.is_empty() {
-            tail = &tail[self.step(tail, InflateFlush::SyncFlush)?..];
-        }
-        // With this flush the inflater stops between blocks: at the tail's end, before the byte that
-        // is too much.
-        let taken = self.step(&[0xff, 0], InflateFlush::Block)?;
-        if taken != 1 || self.message.given != given || self.message.between_blocks {
-            return Err(ProtocolError::Deflate("the message ends inside a block"));
-        }
-        Ok(())
-    }
+/// What one call of the inflater did.
+struct Step {
+    /// Bytes that went in.
+    taken: usize,
+    /// Bytes that came out.
+    made: usize,
 }
 
 impl fmt::Debug for Inflation {
@@ -288,6 +344,16 @@ const WINDOW: usize = 32 << 10;
 /// Compressed, a message may take twice the message limit and this. Noise grows by less than a
 /// thousandth.
 const INPUT_ALLOWANCE: u64 = 64 << 10;
+
+/// The header's byte and the rest of the tail, [`TAIL`](super::TAIL), and bytes that are never to be
+/// taken: behind them the inflater's fast loop goes on to the last byte of the payload. They end no
+/// stored block's header that begins too late.
+const TAIL_AND_PADDING: [u8; 5 + PADDING] = {
+    let mut bytes = [0xff; 5 + PADDING];
+    [bytes[0], bytes[1], bytes[2]] = [0; 3];
+    bytes
+};
+const PADDING: usize = pool::PADDING;
 
 /// So many bytes may come in for each that has come out, and [`INPUT_WITHOUT_OUTPUT`] beside them:
 /// a flush behind each byte takes seven. Blocks that hold nothing keep a processor busy for no more

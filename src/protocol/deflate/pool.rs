@@ -64,8 +64,18 @@ pub(super) fn give_scratch(scratch: Box<[u8]>) {
     }
 }
 
+/// For what comes out, and for the end of what goes in.
+pub(super) const SCRATCH: usize = OUTPUT + ENDING + 5 + PADDING;
+
 /// Twice the window of DEFLATE: what was last decoded stays in reach behind what comes next.
-pub(super) const SCRATCH: usize = 64 << 10;
+pub(super) const OUTPUT: usize = 64 << 10;
+
+/// So much of a payload is copied, so that its tail can stand behind it: it costs less than a call of
+/// the inflater.
+pub(super) const ENDING: usize = 4 << 10;
+
+/// zlib-rs leaves its fast loop where fewer than 15 bytes are left to read.
+pub(super) const PADDING: usize = 16;
 
 /// zlib's measure of the memory beside the window. 8, its default, takes 107 KB more and compresses
 /// a stream of small messages no better; below 4 blocks become short and large messages grow.
