@@ -6,23 +6,13 @@ use bytes::{BufMut, Bytes};
 #[derive(Debug, Default)]
 pub(crate) struct GrowingBuffer {
     bytes: Vec<u8>,
-    /// What comes before `bytes`. Few messages have any, and none should pay for them.
-    parts: Option<Box<Parts>>,
-}
-
-/// The beginning of a message, in parts that are full.
-#[derive(Debug, Default)]
-struct Parts {
-    full: Vec<Vec<u8>>,
-    len: usize,
 }
 
 impl GrowingBuffer {
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() + self.parts.as_ref().map_or(0, |parts| parts.len)
+        self.bytes.len()
     }
 
-    /// The whole content, unless it is in parts.
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes
     }
@@ -55,35 +45,11 @@ impl GrowingBuffer {
         self.bytes.extend_from_slice(piece);
     }
 
-    /// Appends a piece of what no header has announced, and which may become `ceiling` bytes long.
-    ///
-    /// A part that is full is left where it is, and only [`seal`](Self::seal) copies: to grow by
-    /// moving would hold half as much again when a peer drives it to the limit.
-    pub(crate) fn push_unannounced(&mut self, mut piece: &[u8], ceiling: usize) {
-        if self.len() < PART {
-            self.make_room(piece.len(), ceiling);
-        } else if self.spare() < piece.len() {
-            let (fits, rest) = piece.split_at(self.spare());
-            self.bytes.extend_from_slice(fits);
-            piece = rest;
-            let capacity = self.len().min(RESERVE_LIMIT).max(piece.len());
-            let part = std::mem::replace(&mut self.bytes, Vec::with_capacity(capacity));
-            let parts = self.parts.get_or_insert_default();
-            parts.len += part.len();
-            parts.full.push(part);
-        }
-        self.bytes.extend_from_slice(piece);
-    }
-
     /// The finished bytes, and the storage for the next message.
     ///
     /// A small message is copied out at its exact size, which is one allocation and keeps the
     /// storage; a large one takes the storage with it.
     pub(crate) fn seal(mut self) -> (Bytes, Self) {
-        if let Some(mut parts) = self.parts {
-            parts.full.push(self.bytes);
-            return (Bytes::from(parts.full.concat()), Self::default());
-        }
         if self.bytes.len() <= COPY_OUT {
             let bytes = Bytes::copy_from_slice(&self.bytes);
             return (bytes, self.cleared());
@@ -106,9 +72,6 @@ impl GrowingBuffer {
 
 /// A peer's word is believed up to here: a frame that declares more gets no more before it arrives.
 const RESERVE_LIMIT: usize = 1 << 20;
-
-/// From here on what is not announced grows in parts.
-const PART: usize = 64 << 10;
 
 /// Up to here a copy (about 0.1 µs) is cheaper than a new buffer for the next message.
 const COPY_OUT: usize = 4096;
@@ -137,22 +100,6 @@ mod tests {
         }
         assert_eq!(buffer.bytes.capacity(), ceiling);
         assert_eq!(growths, 3);
-    }
-
-    #[test]
-    fn what_is_not_announced_grows_in_parts_and_never_by_much_more_than_it_is() {
-        let mut buffer = GrowingBuffer::default();
-        let piece: Vec<u8> = (0..=250).cycle().take(30_000).collect();
-        for count in 1..=400 {
-            buffer.push_unannounced(&piece, usize::MAX);
-            assert_eq!(buffer.len(), count * piece.len());
-            let parts = buffer.parts.iter().flat_map(|parts| &parts.full);
-            let held: usize = parts.map(Vec::capacity).sum();
-            let excess = held + buffer.bytes.capacity() - buffer.len();
-            assert!(excess <= RESERVE_LIMIT, "{excess} bytes at {count}");
-        }
-        let (bytes, _) = buffer.seal();
-        assert!(bytes == piece.repeat(400));
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub mod error;
 mod growing_buffer;
 mod liveness;
 mod message;
+mod parted_buffer;
 mod report;
 mod send_options;
 #[cfg(feature = "tracing")]

@@ -9,7 +9,8 @@ use crate::error::ProtocolError;
 use crate::frame::{Header, Opcode};
 use crate::growing_buffer::GrowingBuffer;
 use crate::message::Message;
-use crate::utf8::{TextBuffer, Utf8Bytes};
+use crate::parted_buffer::PartedBuffer;
+use crate::utf8::{PartedText, TextBuffer, Utf8Bytes};
 
 /// Takes the data frames of one connection, in whatever pieces they arrive.
 #[derive(Debug)]
@@ -28,10 +29,16 @@ pub(super) struct Assembler {
     pub(super) parts: Option<Box<Parts>>,
     /// What compressed messages go through, if compression was agreed.
     pub(super) inflation: Option<Box<Inflation>>,
-    /// Whether the message is compressed.
+    /// Whether the message is compressed; then `message` says no more than its kind.
     pub(super) compressed: bool,
-    /// How many bytes the frames of the last message carried, if it was compressed.
-    inflated_from: Option<u64>,
+    /// What has come out of a compressed message that does not come out at once.
+    pub(super) inflated: Option<Box<Inflated>>,
+}
+
+#[derive(Debug)]
+pub(super) enum Inflated {
+    Text(PartedText),
+    Binary(PartedBuffer),
 }
 
 #[derive(Debug)]
@@ -59,19 +66,13 @@ impl Assembler {
             parts: None,
             inflation: None,
             compressed: false,
-            inflated_from: None,
+            inflated: None,
         }
     }
 
     /// Compression was agreed: messages may be compressed from now on.
     pub(super) fn inflate_with(&mut self, inflation: Option<Box<Inflation>>) {
         self.inflation = inflation;
-    }
-
-    /// How many bytes the frames of the message that was just given carried, if it was compressed.
-    #[inline]
-    pub(super) fn inflated_from(&mut self) -> Option<u64> {
-        self.inflated_from.take()
     }
 
     /// Whether nothing of any message is held.
@@ -84,9 +85,10 @@ impl Assembler {
         self.fragments
     }
 
-    /// Whether what is still to come of the current frame belongs into the message as it is.
-    pub(super) fn takes_in_place(&self) -> bool {
-        !self.compressed
+    /// Whether a message has begun that is compressed.
+    #[inline]
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compressed
     }
 
     /// How many bytes of the current frame are still to come; `None` between frames.
@@ -97,15 +99,7 @@ impl Assembler {
 
     /// A data frame begins: judges its place in the message and, from the header alone, its size.
     pub(super) fn begin(&mut self, header: &Header) -> Result<(), ProtocolError> {
-        let held = match (&self.message, header.opcode) {
-            (None, Opcode::Continuation) => return Err(ProtocolError::UnexpectedContinuation),
-            (Some(message), Opcode::Continuation) => message.len(),
-            (Some(_), _) => return Err(ProtocolError::ExpectedContinuation),
-            (None, _) => 0,
-        };
-        if header.rsv != 0 || self.compressed {
-            return self.begin_compressed(header);
-        }
+        let held = self.held(header.opcode)?;
         let size = header.len.saturating_add(held as u64);
         let Some(left) = usize::try_from(header.len)
             .ok()
@@ -129,11 +123,19 @@ impl Assembler {
         Ok(())
     }
 
+    /// How much there is of the message that a data frame belongs to, if it comes in its turn.
+    #[inline]
+    fn held(&self, opcode: Opcode) -> Result<usize, ProtocolError> {
+        match (&self.message, opcode) {
+            (None, Opcode::Continuation) => Err(ProtocolError::UnexpectedContinuation),
+            (Some(message), Opcode::Continuation) => Ok(message.len()),
+            (Some(_), _) => Err(ProtocolError::ExpectedContinuation),
+            (None, _) => Ok(0),
+        }
+    }
+
     /// The next bytes of the current frame, at most as many as are [`left`](Self::left).
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<Option<Message>, ProtocolError> {
-        if self.compressed {
-            return self.push_compressed(piece);
-        }
         let (Some(message), Some(frame)) = (&mut self.message, &self.frame) else {
             return Ok(None);
         };
@@ -147,9 +149,11 @@ impl Assembler {
         self.arrived(piece.len())
     }
 
-    /// Apart, so that it costs nothing where nothing is compressed.
-    #[inline(never)]
-    fn push_compressed(&mut self, mut piece: &[u8]) -> Result<Option<Message>, ProtocolError> {
+    /// The same for a message that is compressed, with how many bytes its frames carried.
+    pub(super) fn push_compressed(
+        &mut self,
+        mut piece: &[u8],
+    ) -> Result<Option<(Message, u64)>, ProtocolError> {
         let (Some(message), Some(frame), Some(inflation)) =
             (&mut self.message, &mut self.frame, &mut self.inflation)
         else {
@@ -157,45 +161,52 @@ impl Assembler {
         };
         frame.left = frame.left.saturating_sub(piece.len());
         let (frame_ends, ends) = (frame.left == 0, frame.left == 0 && frame.fin);
+        let is_text = matches!(message, Body::Text(_));
         loop {
             let (part, more) = inflation.inflate(&mut piece, ends)?;
-            if ends && !more && message.len() == 0 {
+            if ends && !more && self.inflated.is_none() {
                 // All of it came out at once, which is usual: nothing has to grow.
-                let whole = match message {
-                    Body::Text(_) => Utf8Bytes::copy_from_utf8(part)
-                        .map(Message::Text)
-                        .map_err(|_| ProtocolError::InvalidUtf8)?,
-                    Body::Binary(_) => Message::Binary(Bytes::copy_from_slice(part)),
+                let whole = if is_text {
+                    let text = Utf8Bytes::copy_from_utf8(part);
+                    Message::Text(text.map_err(|_| ProtocolError::InvalidUtf8)?)
+                } else {
+                    Message::Binary(Bytes::copy_from_slice(part))
                 };
-                let storage = self.message.take().map(Body::into_storage);
-                self.storage = storage.unwrap_or_default();
-                return Ok(Some(self.inflated(whole)));
+                return Ok(Some(self.end_compressed(whole)));
             }
-            match message {
-                Body::Text(text) => text
-                    .push_unannounced(part, self.max_message_size)
-                    .map_err(|_| ProtocolError::InvalidUtf8)?,
-                Body::Binary(bytes) => bytes.push_unannounced(part, self.max_message_size),
+            if !part.is_empty() {
+                let inflated = self
+                    .inflated
+                    .get_or_insert_with(|| Box::new(Inflated::new(is_text)));
+                inflated.push(part, self.max_message_size)?;
             }
             if !more {
                 break;
             }
         }
-        if !frame_ends {
-            return Ok(None);
+        if ends {
+            let inflated = self.inflated.take();
+            let whole = inflated.map_or_else(|| Inflated::new(is_text), |inflated| *inflated);
+            return Ok(Some(self.end_compressed(whole.finish()?)));
         }
-        let message = self.arrived(0)?;
-        Ok(message.map(|message| self.inflated(message)))
+        if frame_ends {
+            self.frame = None;
+            self.fragments += 1;
+        }
+        Ok(None)
     }
 
-    fn inflated(&mut self, message: Message) -> Message {
-        self.inflated_from = self.inflation.as_mut().map(|inflation| inflation.end());
+    fn end_compressed(&mut self, message: Message) -> (Message, u64) {
+        let storage = self.message.take().map(Body::into_storage);
+        self.storage = storage.unwrap_or_default();
+        let carried = self.inflation.as_mut().map_or(0, |coder| coder.end());
         (self.compressed, self.frame) = (false, None);
-        message
+        (message, carried)
     }
 
-    #[inline(never)]
-    fn begin_compressed(&mut self, header: &Header) -> Result<(), ProtocolError> {
+    /// As [`begin`](Self::begin), for the frames of a compressed message.
+    pub(super) fn begin_compressed(&mut self, header: &Header) -> Result<(), ProtocolError> {
+        self.held(header.opcode)?;
         if header.rsv != 0 && header.opcode == Opcode::Continuation {
             // The first frame alone says whether the message is compressed (RFC 7692 §6).
             return Err(ProtocolError::ReservedBits(header.rsv));
@@ -260,6 +271,8 @@ impl Assembler {
         self.frame = None;
         self.parts = None;
         self.inflation = None;
+        self.inflated = None;
+        self.compressed = false;
         self.release();
     }
 
@@ -296,6 +309,43 @@ impl Assembler {
         ProtocolError::MessageTooLarge {
             size,
             limit: self.max_message_size,
+        }
+    }
+}
+
+impl Inflated {
+    fn new(is_text: bool) -> Self {
+        if is_text {
+            Self::Text(PartedText::default())
+        } else {
+            Self::Binary(PartedBuffer::default())
+        }
+    }
+
+    fn push(&mut self, part: &[u8], ceiling: usize) -> Result<(), ProtocolError> {
+        match self {
+            Self::Text(text) => text
+                .push(part, ceiling)
+                .map_err(|_| ProtocolError::InvalidUtf8)?,
+            Self::Binary(bytes) => bytes.push(part, ceiling),
+        }
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    fn finish(self) -> Result<Message, ProtocolError> {
+        match self {
+            Self::Text(text) => {
+                let text = text.finish().map_err(|_| ProtocolError::InvalidUtf8)?;
+                Ok(Message::Text(text))
+            }
+            Self::Binary(bytes) => Ok(Message::Binary(bytes.seal())),
         }
     }
 }

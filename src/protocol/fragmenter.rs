@@ -35,12 +35,6 @@ impl Fragments {
             done: false,
         }
     }
-
-    /// Whether the message goes out in one frame.
-    #[inline]
-    pub(crate) fn is_single(&self) -> bool {
-        self.len <= self.max
-    }
 }
 
 impl Iterator for Fragments {

@@ -29,7 +29,7 @@ use crate::codec::FrameCodec;
 use crate::config::Config;
 use crate::deflate::AgreedDeflate;
 use crate::error::ProtocolError;
-use crate::frame::{ControlPayload, Header, Opcode, RSV1};
+use crate::frame::{ControlPayload, Header, MAX_HEADER, Opcode, RSV1};
 use crate::message::{CloseInfo, Message};
 
 /// The state of one connection.
@@ -56,6 +56,8 @@ pub(crate) struct Protocol {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Event<'a> {
     Message(Message),
+    /// A message that was compressed, and how many bytes its frames carried.
+    Inflated(Message, u64),
     /// A Ping, which is to be answered with the same payload (RFC 6455 §5.5.2).
     Ping(&'a [u8]),
     Pong(&'a [u8]),
@@ -107,9 +109,21 @@ impl Protocol {
     /// message by itself: then it need not be taken in parts. [`receive`](Self::receive) may still
     /// take it, and must when nothing more comes for now, since a text fails at its first bad byte.
     pub(crate) fn incomplete_message(&self, input: &[u8]) -> Option<usize> {
-        let (_, range) = Header::whole_message(input)?;
+        let (_, range) = Header::whole_message(input).or_else(|| self.marked_message(input))?;
         (range.end > input.len() && range.len() <= self.max_whole && self.assembler.is_idle())
             .then_some(range.end)
+    }
+
+    /// As [`Header::whole_message`], for one that is compressed, if that was agreed.
+    fn marked_message(&self, input: &[u8]) -> Option<(Opcode, Range<usize>)> {
+        if self.reserved == 0 {
+            return None;
+        }
+        let mut head = [0; MAX_HEADER];
+        let head = &mut head[..input.len().min(MAX_HEADER)];
+        head.copy_from_slice(&input[..head.len()]);
+        *head.first_mut()? ^= self.reserved << 4;
+        Header::whole_message(head)
     }
 
     /// Takes bytes from the beginning of `input`: how many, and what they came to.
@@ -123,13 +137,41 @@ impl Protocol {
         if self.assembler.is_in_parts() {
             return self.skip(input);
         }
+        if self.assembler.is_compressed() {
+            return self.receive_compressed(input, 0);
+        }
+        self.receive_frames::<false>(input)
+    }
+
+    /// Apart, so that it costs those nothing that are not compressed: from a marked frame on, until
+    /// its message has come.
+    #[inline(never)]
+    fn receive_compressed<'a>(
+        &mut self,
+        input: &'a [u8],
+        taken: usize,
+    ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
+        let (more, event) = self.receive_frames::<true>(&input[taken..])?;
+        Ok((taken + more, event))
+    }
+
+    #[inline]
+    fn receive_frames<'a, const COMPRESSED: bool>(
+        &mut self,
+        input: &'a [u8],
+    ) -> Result<(usize, Option<Event<'a>>), ProtocolError> {
         let mut taken = 0;
         loop {
             let rest = &input[taken..];
             if let Some(left) = self.assembler.left() {
                 let take = left.min(rest.len());
                 taken += take;
-                if let Some(message) = self.assembler.push(&rest[..take])? {
+                let piece = &rest[..take];
+                if COMPRESSED {
+                    if let Some((message, from)) = self.assembler.push_compressed(piece)? {
+                        return Ok((taken, Some(Event::Inflated(message, from))));
+                    }
+                } else if let Some(message) = self.assembler.push(piece)? {
                     return Ok((taken, Some(Event::Message(message))));
                 }
                 if take < left {
@@ -137,8 +179,14 @@ impl Protocol {
                 }
                 continue;
             }
-            let Some((header, used)) = self.codec.header(rest, self.reserved)? else {
-                return Ok((taken, None));
+            let reserved = if COMPRESSED { self.reserved } else { 0 };
+            let (header, used) = match self.codec.header(rest, reserved) {
+                Ok(Some(found)) => found,
+                Ok(None) => return Ok((taken, None)),
+                Err(ProtocolError::ReservedBits(_)) if self.reserved != reserved => {
+                    return self.receive_compressed(input, taken);
+                }
+                Err(error) => return Err(error),
             };
             if header.opcode.is_control() {
                 let Some((len, event)) = self.control(&header, &rest[used..])? else {
@@ -146,7 +194,11 @@ impl Protocol {
                 };
                 return Ok((taken + used + len, Some(event)));
             }
-            self.assembler.begin(&header)?;
+            if COMPRESSED {
+                self.assembler.begin_compressed(&header)?;
+            } else {
+                self.assembler.begin(&header)?;
+            }
             taken += used;
         }
     }
@@ -184,18 +236,12 @@ impl Protocol {
     pub(crate) fn payload_left(&self) -> Option<usize> {
         self.assembler
             .left()
-            .filter(|_| self.assembler.takes_in_place())
+            .filter(|_| !self.assembler.is_compressed())
     }
 
     /// Whether part of a data frame has come, and not all of it.
     pub(crate) fn is_in_frame(&self) -> bool {
         self.assembler.is_in_frame()
-    }
-
-    /// How many bytes the frames of the message that was just given carried, if it was compressed.
-    #[inline]
-    pub(crate) fn inflated_from(&mut self) -> Option<u64> {
-        self.assembler.inflated_from()
     }
 
     /// What compresses messages, if that was agreed.

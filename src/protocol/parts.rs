@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::assembler::{Assembler, Body};
+use super::assembler::{Assembler, Body, Inflated};
 use super::{Event, Protocol};
 use crate::codec::FrameCodec;
 use crate::error::ProtocolError;
@@ -175,7 +175,8 @@ impl Assembler {
         let (Some(Body::Text(text)), Some(frame)) = (&self.message, &self.frame) else {
             return None;
         };
-        frame.fin.then(|| text.len() + frame.left)
+        let inflated = self.inflated.as_ref().map_or(0, |inflated| inflated.len());
+        frame.fin.then(|| text.len() + inflated + frame.left)
     }
 
     fn begin_parts(&mut self, header: &Header, limit: u64) -> Result<MessageKind, ProtocolError> {
@@ -199,13 +200,19 @@ impl Assembler {
         let Some(message) = self.message.take() else {
             return Ok(None);
         };
-        let (kind, ready, validator) = match message {
-            Body::Text(text) => {
+        let inflated = self.inflated.take().map(|inflated| *inflated);
+        let (kind, ready, validator) = match (message, inflated) {
+            (_, Some(Inflated::Text(text))) => {
+                let (ready, validator) = text.break_off();
+                (MessageKind::Text, ready, Some(validator))
+            }
+            (_, Some(Inflated::Binary(bytes))) => (MessageKind::Binary, bytes.seal(), None),
+            (Body::Text(text), None) => {
                 let (ready, validator) =
                     text.break_off().map_err(|_| ProtocolError::InvalidUtf8)?;
                 (MessageKind::Text, ready, Some(validator))
             }
-            Body::Binary(bytes) => (MessageKind::Binary, bytes.seal().0, None),
+            (Body::Binary(bytes), None) => (MessageKind::Binary, bytes.seal().0, None),
         };
         let frame = self.frame.take().map(|frame| Frame {
             left: frame.left as u64,

@@ -200,15 +200,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 self.read.consume(taken);
                 return None;
             }
-            Ok((taken, Some(Event::Message(message)))) => {
-                if let Some(from) = self.protocol.inflated_from() {
-                    self.stats.received.compressed(message.len(), from);
-                }
-                self.given(taken, message.len());
-                if self.filters() && self.drops(&message) {
-                    return Some(Step::Again);
-                }
-                return Some(Step::Give(Some(Ok(message))));
+            Ok((taken, Some(Event::Message(message)))) => return Some(self.give(taken, message)),
+            Ok((taken, Some(Event::Inflated(message, from)))) => {
+                self.stats.received.compressed(message.len(), from);
+                return Some(self.give(taken, message));
             }
             Ok((taken, Some(Event::Ping(payload)))) => {
                 self.stats.received.pings += 1;
@@ -240,6 +235,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             self.drop_answers();
         }
         Some(Step::Again)
+    }
+
+    /// A message that was put together, unless it is not for the application.
+    #[inline]
+    fn give(&mut self, taken: usize, message: Message) -> Step {
+        self.given(taken, message.len());
+        if self.filters() && self.drops(&message) {
+            return Step::Again;
+        }
+        Step::Give(Some(Ok(message)))
     }
 
     /// Brings more bytes, and the message if they were read right into their place and completed it.
@@ -286,11 +291,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                             if message.len() > pool::BUFFER_SIZE {
                                 self.read.expect_large();
                             }
-                            self.given(0, message.len());
-                            if self.filters() && self.drops(&message) {
-                                return Poll::Ready(Step::Again);
-                            }
-                            return Poll::Ready(Step::Give(Some(Ok(message))));
+                            return Poll::Ready(self.give(0, message));
                         }
                         Ok(None) => {}
                         Err(error) => self.fail(&error, role),

@@ -319,7 +319,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     #[inline]
     pub(super) fn queue_message(&mut self, message: Message) {
         if !self.protocol.goes_plain(message.len()) {
-            return self.queue_apart(message, Compress::Default);
+            let opcode = opcode(&message);
+            return self.queue_borrowed_apart(opcode, message.as_bytes(), Compress::Default);
         }
         self.stats.sent.message(message.len());
         let opcode = opcode(&message);
@@ -336,20 +337,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         }
     }
 
-    /// Queues a message that is to be compressed or cut, as far as it is.
-    #[inline(never)]
+    /// Queues a message that is compressed by a choice of its own, if messages are compressed.
     pub(super) fn queue_apart(&mut self, message: Message, compress: Compress) {
-        let single = self.protocol.fragments(Opcode::Binary, message.len());
-        // Where nothing is compressed, a payload that was given away need not be copied.
-        if single.is_single() && self.protocol.compression().is_none() {
-            self.stats.sent.message(message.len());
-            self.queue
-                .push_owned(opcode(&message), true, message.into_bytes());
-        } else {
+        if self.protocol.compression().is_some() {
             self.queue_borrowed_apart(opcode(&message), message.as_bytes(), compress);
+        } else {
+            self.queue_message(message);
         }
     }
 
+    /// Queues a message that is to be compressed or cut, as far as it is.
     #[inline(never)]
     fn queue_borrowed_apart(&mut self, opcode: Opcode, payload: &[u8], compress: Compress) {
         self.stats.sent.message(payload.len());

@@ -14,7 +14,7 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
-pub(crate) use self::text_buffer::TextBuffer;
+pub(crate) use self::text_buffer::{PartedText, TextBuffer};
 pub(crate) use self::validator::{InvalidUtf8, Validator};
 
 /// Reference-counted text: a [`Bytes`] that is always valid UTF-8.

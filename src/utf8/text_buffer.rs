@@ -5,6 +5,7 @@ use bytes::{BufMut, Bytes};
 use super::validator::Validator;
 use super::{InvalidUtf8, Utf8Bytes};
 use crate::growing_buffer::GrowingBuffer;
+use crate::parted_buffer::PartedBuffer;
 
 /// A [`GrowingBuffer`] whose content is checked as it grows.
 #[derive(Debug)]
@@ -54,18 +55,6 @@ impl TextBuffer {
         Ok(())
     }
 
-    /// Checks a piece and appends it; see [`GrowingBuffer::push_unannounced`].
-    pub(crate) fn push_unannounced(
-        &mut self,
-        piece: &[u8],
-        ceiling: usize,
-    ) -> Result<(), InvalidUtf8> {
-        self.validator.push(piece)?;
-        self.bytes.push_unannounced(piece, ceiling);
-        self.checked = self.bytes.len();
-        Ok(())
-    }
-
     /// Checks what was appended since the last check.
     #[inline]
     pub(crate) fn check(&mut self) -> Result<(), InvalidUtf8> {
@@ -95,6 +84,37 @@ impl TextBuffer {
         self.validator.finish()?;
         let (bytes, storage) = self.bytes.seal();
         Ok((Utf8Bytes(bytes), storage))
+    }
+}
+
+/// A [`PartedBuffer`] whose content is checked as it grows.
+#[derive(Debug, Default)]
+pub(crate) struct PartedText {
+    bytes: PartedBuffer,
+    validator: Validator,
+}
+
+impl PartedText {
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Checks a piece and appends it; see [`PartedBuffer::push`].
+    pub(crate) fn push(&mut self, piece: &[u8], ceiling: usize) -> Result<(), InvalidUtf8> {
+        self.validator.push(piece)?;
+        self.bytes.push(piece, ceiling);
+        Ok(())
+    }
+
+    /// What has come, and what must see the rest of the text.
+    pub(crate) fn break_off(self) -> (Bytes, Validator) {
+        (self.bytes.seal(), self.validator)
+    }
+
+    /// The text ends here.
+    pub(crate) fn finish(mut self) -> Result<Utf8Bytes, InvalidUtf8> {
+        self.validator.finish()?;
+        Ok(Utf8Bytes(self.bytes.seal()))
     }
 }
 
