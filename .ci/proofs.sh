@@ -12,6 +12,12 @@ differential() {
   cargo run --quiet --release --manifest-path tests/differential/Cargo.toml -- 300000
 }
 
+# The halves of a connection under a model checker.
+model() {
+  cargo fmt --manifest-path tests/model/Cargo.toml --check
+  cargo test --quiet --locked --release --manifest-path tests/model/Cargo.toml
+}
+
 # A quarter of the soak test: enough to see whether it works and what grows at once.
 soak() {
   if [ ! -r /proc/self/status ]; then

@@ -1,7 +1,9 @@
 //! The end of a split connection: one defined outcome for each half, whoever brings it about.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::future::poll_immediate;
 use longwire::{CloseCode, Config, Error, ErrorKind, Side, WsReceiver, WsSender};
 use tokio::io::DuplexStream;
 use tokio::task::yield_now;
@@ -11,7 +13,7 @@ use crate::support::io::{Chaos, Exhausted};
 use crate::support::run::paused;
 use crate::support::scripted::{Peer, join, open, upgraded};
 use crate::support::verdict::{CLOSE_TIMEOUT, FAILED_WITHIN, close_info};
-use crate::support::wire::{close, text};
+use crate::support::wire::{self, close, text};
 
 type Halves = (
     WsSender<DuplexStream>,
@@ -251,5 +253,28 @@ fn a_failure_to_write_reaches_every_half() {
         assert_eq!(error.kind(), ErrorKind::Closed);
         assert_eq!(join(reading).await.kind(), ErrorKind::Reset);
         assert_eq!(sender.closed().await.code, Some(CloseCode::ABNORMAL));
+    });
+}
+
+/// A message that the transport has taken was sent, even if the end of the connection is noticed first.
+#[test]
+fn what_had_left_before_the_end_was_sent() {
+    paused(async {
+        let (near, far) = tokio::io::duplex(100);
+        let (mut sender, mut receiver) = upgraded(near, Config::default()).split();
+        let mut late = sender.clone();
+        let mut sending = pin!(sender.send(vec![7; 1_000]));
+        assert!(poll_immediate(&mut sending).await.is_none());
+        let server = async {
+            let mut peer = Peer::new(far);
+            peer.expect(wire::BINARY, [7; 1_000]).await;
+            peer.send(close(1000, "").bytes()).await;
+            peer.finish().await;
+            peer.expect_close(1000).await;
+        };
+        let (end, ()) = tokio::join!(receiver.next(), server);
+        assert!(end.is_none());
+        sending.await.unwrap();
+        assert_eq!(late.flush().await.unwrap_err().kind(), ErrorKind::Closed);
     });
 }

@@ -4,12 +4,10 @@
 //! which never change. To wake a task may run anything, such as a destructor that wants the lock of
 //! the connection; so whoever holds that lock first notes what rang, and wakes when it has let go.
 
-use std::sync::Arc;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
 
-// Not from `std` directly: a model checker compiles this file with a lock and an atomic of its own.
-use super::{AtomicU8, Mutex, MutexGuard, Ordering};
+use super::sync::{AtomicU8, Mutex, MutexGuard, Ordering};
 
 /// The tasks that wait for one connection.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use super::bell::Who;
 use super::inbox::{Inbox, Policy};
 use super::mailbox::Mailbox;
-use super::{Link, Seat, Shared, WsReceiver, WsSender};
+use super::{Link, Seat, Shared, WsReceiver, WsSender, sync};
 use crate::close_code::CloseCode;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::message::Message;
@@ -71,13 +71,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsStream<T> {
         });
         let sender = WsSender::new(Arc::clone(&shared));
         let receiver = WsReceiver::driven(Arc::clone(&shared), Arc::clone(&mailbox));
-        runtime.spawn(Driver {
+        let driver = Driver {
             shared,
             mailbox,
             policy: inbox.policy,
             read: VecDeque::new(),
             is_done: false,
-        });
+        };
+        sync::spawn(&runtime, driver);
         (sender, receiver)
     }
 }
@@ -188,10 +189,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         } else {
             usize::MAX
         };
-        let is_abandoned = self.mailbox.is_abandoned();
-        let read = &mut self.read;
+        let (mailbox, read) = (&self.mailbox, &mut self.read);
         self.shared.poll(Who::Reader, cx, |link, cx| {
-            if is_abandoned && link.seats.iter().all(|seat| *seat == Seat::Free) {
+            // Asked with the lock held: a receiver that goes after that rings for this task.
+            if mailbox.is_abandoned() && link.seats.iter().all(|seat| *seat == Seat::Free) {
                 return Poll::Ready(Read::Unused);
             }
             if !has_room && !link.ws.is_at_end(cx) {

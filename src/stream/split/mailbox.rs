@@ -1,9 +1,10 @@
 //! What lies between the task that drives a connection and the half that receives.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 
+use super::sync::{Mutex, MutexGuard};
 use crate::error::Error;
 use crate::message::Message;
 

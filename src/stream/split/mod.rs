@@ -14,12 +14,16 @@ mod pings;
 mod receiver;
 mod sender;
 mod sink;
+#[cfg(not(longwire_model))]
+mod sync;
+#[cfg(longwire_model)]
+#[path = "model.rs"]
+mod sync;
 
 use std::cell::Cell;
 use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,6 +36,7 @@ pub use self::permit::{Permit, TrySendError};
 use self::pings::Pings;
 pub use self::receiver::{ReuniteError, WsReceiver};
 pub use self::sender::WsSender;
+use self::sync::Mutex;
 use super::observer::Observer;
 use super::wakers::{Role, Wakers};
 use super::{State, WsStream};
@@ -285,6 +290,14 @@ impl<T> Link<T> {
         self.ws.queue.taken() + self.ws.queue.len() as u64
     }
 
+    /// What a flush that begins now waits for; out of reach behind the end.
+    fn flush_target(&self) -> u64 {
+        if matches!(self.ws.state, State::Ended) {
+            return u64::MAX;
+        }
+        self.position()
+    }
+
     /// A seat for one more sender.
     fn take_seat(&mut self) -> usize {
         if let Some(seat) = self.seats.iter().position(|seat| *seat == Seat::Free) {
@@ -346,7 +359,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Link<T> {
         self.read_for_nobody(cx);
         let ws = &mut self.ws;
         if ws.write_error.is_some() || matches!(ws.state, State::Ended) {
-            return Poll::Ready(Err(ws.closed()));
+            // Whatever has happened since, that has left.
+            let is_taken = until > 0 && ws.queue.taken() >= until;
+            return Poll::Ready(if is_taken { Ok(()) } else { Err(ws.closed()) });
         }
         let mut polled = ws.poll_out(Role::Writer, cx);
         if polled.is_pending() && ws.queue.taken() >= until {

@@ -1,7 +1,8 @@
 //! Control frames on their way to the user's observer, which must not run under a lock.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
+use super::sync::{Mutex, MutexGuard};
 use crate::message::CloseInfo;
 use crate::stream::observer::{ControlFrame, Observer};
 
@@ -40,7 +41,7 @@ impl Overheard {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Heard>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Heard>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,13 +1,14 @@
 //! Pings whose Pongs somebody waits for.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
 
+use super::sync::{Mutex, MutexGuard};
 use super::{Seat, WsSender};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::frame::Opcode;

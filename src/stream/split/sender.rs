@@ -187,7 +187,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsSender<T> {
         let mut until = None;
         poll_fn(|cx| {
             self.poll(cx, |link, _, cx| {
-                let until = *until.get_or_insert_with(|| link.position());
+                let until = *until.get_or_insert_with(|| link.flush_target());
                 link.poll_flush(until, cx)
             })
         })

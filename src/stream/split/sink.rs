@@ -40,7 +40,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WsSender<T> {
         let begun = this.flush_until;
         let mut until = None;
         let flushed = this.poll(cx, |link, _, cx| {
-            let until = *until.insert(begun.unwrap_or_else(|| link.position()));
+            let until = *until.insert(begun.unwrap_or_else(|| link.flush_target()));
             link.poll_flush(until, cx)
         });
         this.flush_until = until.filter(|_| flushed.is_pending());
