@@ -182,6 +182,9 @@ macro_rules! shared_setters {
         /// The server picks one of them or none:
         /// [`Handshake::subprotocol`](crate::Handshake::subprotocol). If it names another one, the
         /// opening handshake fails. Setting them again replaces them.
+        ///
+        /// They are names and no place for secrets: errors and `Debug` show them, and redirects take
+        /// them along. Some servers want a token here nevertheless.
         pub fn subprotocols<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
             let names = names.into_iter();
             self.options.subprotocols = names.map(|name| name.as_ref().to_owned()).collect();

@@ -10,6 +10,7 @@ pub(crate) mod proxy;
 #[path = "no_proxy.rs"]
 pub(crate) mod proxy;
 mod redirect;
+mod secrets;
 mod socket;
 mod target;
 mod tcp;
@@ -200,10 +201,11 @@ where
                 });
             }
             Answer::Refused(head) => {
+                let secrets = upgraded.secrets;
                 // Outside of the deadline's own timer, so that it cannot hide the refusal.
                 let left = limits.whole().saturating_sub(progress.began.elapsed());
                 let body = read_body(upgraded.stream, &head, upgraded.rest, left).await;
-                Error::refused(head.map(|()| body))
+                Error::refused(head.map(|()| body), |text| secrets.hide(text))
             }
         },
         Err(Stop::Failed(error)) => progress.blame(error),

@@ -9,6 +9,7 @@ use http::header::{COOKIE, HeaderMap, SET_COOKIE};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use super::secrets::Secrets;
 use super::{Plan, Progress, tls};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::handshake::{Answer, BodyReader, Key, Offer, ResponseReader};
@@ -19,6 +20,8 @@ pub(super) struct Upgraded<S> {
     pub(super) answer: Answer,
     /// What came behind the head of the answer.
     pub(super) rest: BytesMut,
+    /// What the body of a refusal may send back.
+    pub(super) secrets: Secrets,
 }
 
 /// The opening handshake on a byte stream (RFC 6455 §4.1), up to the head of the answer.
@@ -49,9 +52,15 @@ where
                 return Err(lost(error, progress));
             }
         }
-        if let Some(answer) = response.read(&mut buffer)? {
+        let read = response.read(&mut buffer);
+        let read = read.map_err(|fault| fault.map(|text| secrets_of(offer).hide_in(text)));
+        if let Some(answer) = read? {
             break answer;
         }
+    };
+    let secrets = match &answer {
+        Answer::Accepted(..) => Secrets::default(),
+        Answer::Refused(_) => secrets_of(offer),
     };
     progress.report.upgrade = Some(progress.since.elapsed());
     let (Answer::Accepted(head, _) | Answer::Refused(head)) = &answer;
@@ -61,7 +70,12 @@ where
         stream,
         answer,
         rest: buffer,
+        secrets,
     })
+}
+
+fn secrets_of(offer: &Offer) -> Secrets {
+    Secrets::of(&offer.headers, &offer.resource)
 }
 
 /// What is offered, with what the jar has for it; `None` if that is nothing.

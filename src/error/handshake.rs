@@ -26,6 +26,19 @@ pub enum HandshakeError {
 }
 
 impl HandshakeError {
+    /// The same with other words for what was found.
+    pub(crate) fn map(self, change: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::HeadTooLarge(detail) => Self::HeadTooLarge(change(&detail)),
+            Self::BadHead(detail) => Self::BadHead(change(&detail)),
+            Self::Upgrade(detail) => Self::Upgrade(change(&detail)),
+            Self::Connection(detail) => Self::Connection(change(&detail)),
+            Self::Accept(detail) => Self::Accept(change(&detail)),
+            Self::Subprotocol(detail) => Self::Subprotocol(change(&detail)),
+            Self::Extension(detail) => Self::Extension(change(&detail)),
+        }
+    }
+
     /// What is wrong with the response, whatever it answers.
     pub(crate) fn reason(&self) -> String {
         let (what, detail) = match self {

@@ -26,7 +26,8 @@ pub use self::redirect::RedirectError;
 ///
 /// Its `Display` alone says what was tried, what was wanted and what was found; `kind` and `phase`
 /// are for programs, and `source` leads to the cause in the types of the library that reported it.
-/// User names, passwords, tokens and the query of the URL are never shown.
+/// User names, passwords, tokens and the query of the URL are never shown, nor are they when a server
+/// sends them back: its words are quoted with dots in their place.
 ///
 /// ```
 /// # async fn example() {
@@ -181,8 +182,9 @@ impl Error {
     }
 
     /// The server refused: any status but 101 (and whatever interim responses came before it).
-    pub(crate) fn refused(response: Response<Bytes>) -> Self {
-        let message = refusal(&response);
+    /// `hide` takes what is nobody's business out of the server's words.
+    pub(crate) fn refused(response: Response<Bytes>, hide: impl Fn(&[u8]) -> Vec<u8>) -> Self {
+        let message = refusal(&response, hide);
         Self::new(ErrorKind::Refused, Phase::Upgrade, message).with_response(response)
     }
 
@@ -385,13 +387,13 @@ impl fmt::Display for Phase {
 
 /// A refusal in one line: the status, the versions of the protocol that the server speaks if it says
 /// so (RFC 6455 §4.4), and the beginning of its reason.
-fn refusal(response: &Response<Bytes>) -> String {
+fn refusal(response: &Response<Bytes>, hide: impl Fn(&[u8]) -> Vec<u8>) -> String {
     let status = response.status();
     let mut message = format!("the server refused the opening handshake with {status}");
     let mut separator = " (it speaks WebSocket version ";
     for versions in response.headers().get_all(header::SEC_WEBSOCKET_VERSION) {
         message.push_str(separator);
-        message.push_str(&quotable(versions.as_bytes()));
+        message.push_str(&quotable(&hide(versions.as_bytes())));
         separator = ", ";
     }
     if response
@@ -403,7 +405,7 @@ fn refusal(response: &Response<Bytes>) -> String {
     if response.headers().contains_key(header::LOCATION) && status.is_redirection() {
         message.push_str(" (redirects are followed only if `redirects` allows them)");
     }
-    let reason = quotable(response.body());
+    let reason = quotable(&hide(beginning(response.body())));
     if !reason.is_empty() {
         message.push_str(": ");
         message.push_str(&reason);
@@ -413,12 +415,17 @@ fn refusal(response: &Response<Bytes>) -> String {
 
 /// The beginning of what a server sent, on one line.
 pub(crate) fn quotable(bytes: &[u8]) -> String {
-    let text: String = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * QUOTED_CHARS)])
+    let text: String = String::from_utf8_lossy(beginning(bytes))
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(QUOTED_CHARS)
         .collect();
     text.trim().to_owned()
+}
+
+/// More than [`quotable`] shows of it.
+pub(crate) fn beginning(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(8 * QUOTED_CHARS)]
 }
 
 /// Enough for an API's one-line reason; not enough to flood a log.
@@ -443,6 +450,7 @@ mod tests {
             response
                 .body(Bytes::from_static(b"down\r\nfor maintenance"))
                 .unwrap(),
+            <[u8]>::to_vec,
         )
     }
 

@@ -145,6 +145,13 @@ fn a_refusal_is_an_error_with_the_proxys_answer() {
                 "wants credentials and none are set (Basic realm=\"corp\"): who? you",
             ),
             (
+                "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate\r\n\
+                 Proxy-Authenticate: NTLM\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n",
+                407,
+                false,
+                "wants credentials and none are set (Negotiate, NTLM, Basic)",
+            ),
+            (
                 "HTTP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"tiny\"\r\n\r\n<html>no",
                 401,
                 false,

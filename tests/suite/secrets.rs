@@ -210,6 +210,67 @@ fn no_answer_of_a_server_makes_a_secret_be_shown() {
 }
 
 #[test]
+fn a_server_that_sends_the_request_back_makes_no_secret_be_shown() {
+    // Each makes an answer of the request.
+    let answers: [fn(&str) -> String; 6] = [
+        str::to_owned,
+        |request| format!("HTTP/1.1 400 Bad Request\r\n\r\n{request}"),
+        |request| {
+            let path = request.split(' ').nth(1).unwrap();
+            format!("HTTP/1.1 404 Not Found\r\n\r\nCannot GET {path}")
+        },
+        |request| {
+            let secret = request.lines().find(|line| line.contains(MARKER));
+            format!("HTTP/1.1 401 Unauthorized\r\n\r\nunknown: {secret:?}")
+        },
+        |_| format!("HTTP/1.1 401 Unauthorized\r\n\r\nno user {MARKER} with {MARKER}"),
+        |request| {
+            let line = request.lines().next().unwrap();
+            format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: {line}\r\n\r\n")
+        },
+    ];
+    real(async {
+        for answer in answers {
+            for number in 0..marked("ws://localhost").len() {
+                let server = Server::start(move |mut peer| async move {
+                    let request = peer.request().await;
+                    let fields = request.fields.iter();
+                    let fields = fields.map(|(name, value)| format!("{name}: {value}\r\n"));
+                    let request = format!("{}\r\n{}\r\n", request.line, fields.collect::<String>());
+                    peer.send(answer(&request)).await;
+                    peer.finish().await;
+                    peer.drain().await;
+                })
+                .await;
+                let host = format!("ws://{}", server.address);
+                fails_cleanly(marked(&host).remove(number)).await;
+                server.done().await;
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_no_secret_is_still_quoted() {
+    real(async {
+        let server = Server::start(|mut peer| async move {
+            peer.request().await;
+            peer.send("HTTP/1.1 403 Forbidden\r\n\r\nthe Origin https://a.example is not known")
+                .await;
+        })
+        .await;
+        let connect = longwire::connect(server.url()).origin("https://a.example");
+        let error = connect.bearer(MARKER).await.unwrap_err();
+        let shown = error.to_string();
+        assert!(
+            shown.contains("the Origin https://a.example is not"),
+            "{shown}"
+        );
+        server.done().await;
+    });
+}
+
+#[test]
 fn a_connection_that_is_made_shows_no_secret() {
     real(async {
         for number in 0..marked("ws://localhost").len() {

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 
 use super::server::Credentials;
 use super::{Destination, fault, lost};
+use crate::connect::secrets::Secrets;
 use crate::connect::upgrade::{READ_SIZE, read_body, send};
-use crate::error::{Error, ErrorKind, HandshakeError, Phase, quotable};
+use crate::error::{Error, ErrorKind, HandshakeError, Phase, beginning, quotable};
 use crate::handshake::basic;
 use crate::handshake::http1::{HeadReader, is_tls};
 use crate::handshake::request::in_capitals;
@@ -91,7 +92,10 @@ where
         if is_tls(&buffer) {
             return Err(fault("it speaks TLS: write https:// in its URL"));
         }
-        if let Some(head) = reader.read_final(&mut buffer).map_err(bad_head)? {
+        if let Some(head) = reader
+            .read_final(&mut buffer)
+            .map_err(|fault| bad_head(fault, fields))?
+        {
             break head;
         }
     };
@@ -115,7 +119,8 @@ where
     Err(refusal(head.map(|()| body), fields))
 }
 
-fn bad_head(error: HandshakeError) -> Error {
+fn bad_head(error: HandshakeError, fields: &HeaderMap) -> Error {
+    let error = error.map(|text| Secrets::of(fields, "").hide_in(text));
     let message = format!("its answer to CONNECT cannot be used: {}", error.reason());
     fault(message).with_source(error)
 }
@@ -123,6 +128,7 @@ fn bad_head(error: HandshakeError) -> Error {
 /// A refusal in one line: the status, what the proxy wants if it wants credentials, and the
 /// beginning of its reason.
 fn refusal(response: Response<Bytes>, fields: &HeaderMap) -> Error {
+    let secrets = Secrets::of(fields, "");
     let status = response.status();
     let mut message = format!("it refused the tunnel with {status}");
     // Some proxies say 401 where RFC 9110 §15.5.8 wants 407.
@@ -136,26 +142,17 @@ fn refusal(response: Response<Bytes>, fields: &HeaderMap) -> Error {
             "; it wants credentials and none are set"
         });
         let wanted = [PROXY_AUTHENTICATE, WWW_AUTHENTICATE];
-        let wanted = wanted.iter().find_map(|name| response.headers().get(name));
-        if let Some(wanted) = wanted {
-            let _ = write!(message, " ({})", quotable(wanted.as_bytes()));
+        let wanted = wanted.map(|name| response.headers().get_all(name));
+        let wanted = wanted.iter().flatten().map(HeaderValue::as_bytes);
+        let wanted = wanted.collect::<Vec<_>>().join(&b", "[..]);
+        if !wanted.is_empty() {
+            let _ = write!(message, " ({})", quotable(&secrets.hide(&wanted)));
         }
     }
-    let reason = quotable(response.body());
-    // A page is for browsers, and its beginning says nothing. What echoes our secrets is not shown.
-    let mut sent = fields.values().map(HeaderValue::as_bytes);
-    let echoes = sent.any(|sent| contains(response.body(), secret_of(sent)));
-    if !reason.is_empty() && !reason.starts_with('<') && !echoes {
+    let reason = quotable(&secrets.hide(beginning(response.body())));
+    // A page is for browsers, and its beginning says nothing.
+    if !reason.is_empty() && !reason.starts_with('<') {
         let _ = write!(message, ": {reason}");
     }
     Error::new(ErrorKind::Proxy, Phase::Proxy, message).with_response(response)
-}
-
-/// What of a field may be a secret: without the scheme in `Proxy-Authorization`.
-fn secret_of(value: &[u8]) -> &[u8] {
-    value.rsplit(|&byte| byte == b' ').next().unwrap_or(value)
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
 }
