@@ -158,7 +158,7 @@ macro_rules! dialling_setters {
         /// Each is a connection of its own, with a key of its own, under the same deadline.
         /// `http://` and `https://` stand for `ws://` and `wss://`. Where scheme, host or port
         /// change, **all** fields that were set are dropped, and so are the user name and password
-        /// of the URL; subprotocols are offered again. A way from `wss://` to `ws://`, back to a
+        /// of the URL and the client certificate; subprotocols are offered again. A way from `wss://` to `ws://`, back to a
         /// request that was made already, or to more redirects than this is an error of kind
         /// [`Redirect`](crate::ErrorKind::Redirect), whose source is a
         /// [`RedirectError`](crate::error::RedirectError).

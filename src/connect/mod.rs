@@ -135,7 +135,10 @@ async fn reach(
 ) -> Result<Upgraded<Transport>, Stop> {
     let (target, limits) = (&plan.target, &plan.limits);
     // What cannot be had is said before anything is dialled.
-    let tls = target.secure.then(means.tls).transpose()?;
+    let mut tls = target.secure.then(means.tls).transpose()?;
+    if trail.is_away() {
+        tls = tls.map(tls::Connector::without_client_cert);
+    }
     let mut stream = match (&target.host, proxy::route(means.proxy, target)?) {
         (_, Some(route)) => route.open(plan, means, trail, progress).await?,
         (Host::Unix(path), None) => {

@@ -31,6 +31,10 @@ pub(crate) fn connector(_: Option<&TlsChoice>) -> Result<Connector, Error> {
 }
 
 impl Connector {
+    pub(super) fn without_client_cert(self) -> Self {
+        match self.0 {}
+    }
+
     #[expect(clippy::unused_async, reason = "the face of the real one")]
     pub(super) async fn handshake(
         &self,

@@ -98,6 +98,10 @@ impl Progress {
                 "the server's response is not complete after {} bytes",
                 self.received
             ),
+            Phase::Tls => {
+                "the server does not answer; if it does not speak TLS on this port, use ws://"
+                    .to_owned()
+            }
             Phase::Proxy => "the proxy does not answer".to_owned(),
             _ => "the server does not answer".to_owned(),
         };

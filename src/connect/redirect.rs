@@ -98,6 +98,8 @@ pub(super) struct Trail<'a> {
     seen: Vec<(String, Option<Vec<u8>>)>,
     /// Where the redirect that is being followed came from.
     last: Option<(Response<()>, Target)>,
+    /// Whether it has led to another origin: then nothing of the caller's goes along any more.
+    is_away: bool,
 }
 
 impl<'a> Trail<'a> {
@@ -106,7 +108,12 @@ impl<'a> Trail<'a> {
             redirects,
             seen: vec![request(plan)],
             last: None,
+            is_away: false,
         }
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        self.is_away
     }
 
     /// Turns the plan towards where an answer leads. `false` if it leads nowhere, but is the answer.
@@ -122,6 +129,7 @@ impl<'a> Trail<'a> {
         if !plan.target.is_same_origin(&next) {
             // Whatever they are, they were meant for somebody else.
             plan.offer.headers.clear();
+            self.is_away = true;
         }
         plan.offer.host = next.host_field();
         plan.offer.resource.clone_from(&next.resource);

@@ -49,7 +49,7 @@ where
             ended => {
                 let error = unsent.take().or_else(|| ended.err());
                 let error = error.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
-                return Err(lost(error, progress));
+                return Err(lost(error, plan, progress));
             }
         }
         let read = response.read(&mut buffer);
@@ -102,7 +102,7 @@ pub(super) async fn send<S: AsyncWrite + Unpin>(stream: &mut S, request: &[u8]) 
 }
 
 /// A stream that failed or ended before the server's answer was whole.
-fn lost(error: io::Error, progress: &Progress) -> Error {
+fn lost(error: io::Error, plan: &Plan, progress: &Progress) -> Error {
     // A TLS server that wants a client certificate says so only now (RFC 8446 §4.4.2.4).
     let error = match tls::blame(error, progress.phase) {
         Ok(error) => return error,
@@ -119,7 +119,13 @@ fn lost(error: io::Error, progress: &Progress) -> Error {
             format!("the connection was lost after {count} bytes of the response: {error}")
         }
     };
-    let message = format!("the opening handshake failed: {message}");
+    // Most ends of TLS hang up on who does not speak it.
+    let hint = if progress.received == 0 && !plan.target.secure {
+        "; if it speaks TLS on this port, use wss://"
+    } else {
+        ""
+    };
+    let message = format!("the opening handshake failed: {message}{hint}");
     Error::new(ErrorKind::Io, progress.phase, message).with_source(error)
 }
 

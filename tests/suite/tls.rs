@@ -104,6 +104,11 @@ fn a_certificate_that_nobody_vouches_for_is_refused() {
             .await
             .unwrap_err();
         assert_error(&error, ErrorKind::Tls, Phase::Tls);
+        let shown = error.to_string();
+        assert!(
+            shown.contains("it is signed by itself (CN=rcgen"),
+            "{shown}"
+        );
         assert!(error.source().is_some());
         assert!(!error.is_retryable());
         server.done().await;
@@ -214,6 +219,30 @@ fn tls_on_a_plain_port_and_plain_http_on_a_tls_port_say_so() {
 }
 
 #[test]
+fn who_hangs_up_on_a_stranger_may_speak_tls_or_not() {
+    real(async {
+        for reset in [false, true] {
+            for (scheme, other) in [("ws", "use wss://"), ("wss", "use ws://")] {
+                let server = Server::start(move |mut peer| async move {
+                    if reset {
+                        peer.reset();
+                    } else {
+                        peer.finish().await;
+                        peer.drain().await;
+                    }
+                })
+                .await;
+                let url = format!("{scheme}://localhost:{}/", server.address.port());
+                let error = longwire::connect(url).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Io);
+                assert!(error.to_string().contains(other), "{error}");
+                server.done().await;
+            }
+        }
+    });
+}
+
+#[test]
 fn a_tls_handshake_that_stalls_ends_at_the_deadline() {
     real(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -223,6 +252,7 @@ fn a_tls_handshake_that_stalls_ends_at_the_deadline() {
         let error = longwire::connect(url).timeout(limit).await.unwrap_err();
         assert!(begun.elapsed() >= limit && begun.elapsed() < Duration::from_secs(2));
         assert_error(&error, ErrorKind::Timeout, Phase::Tls);
+        assert!(error.to_string().contains("use ws://"), "{error}");
     });
 }
 

@@ -55,6 +55,57 @@ fn certificates_may_stand_in_files() {
 }
 
 #[test]
+fn a_file_with_the_mark_of_utf8_is_read() {
+    real(async {
+        let ours = Authority::new("ours");
+        let roots = file("marked.pem", &format!("\u{feff}{}", ours.pem()));
+        let server = greeter(ours.issue(&["localhost"]).server(None)).await;
+        let tls = Tls::default().add_root_pem_file(&roots);
+        let mut ws = longwire::connect(server.url("localhost"))
+            .tls(tls)
+            .await
+            .unwrap();
+        assert_eq!(next_text(&mut ws).await, "hello");
+        drop(ws);
+        server.done().await;
+    });
+}
+
+#[test]
+fn a_client_certificate_stays_with_its_origin() {
+    real(async {
+        let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+        let me = theirs.issue(&["me"]);
+        let tls = Tls::default()
+            .add_root_pem(ours.pem())
+            .client_cert_pem(&me.pem, me.key_pem());
+        let wants_one = || ours.issue(&["localhost"]).server(Some(&theirs));
+        let elsewhere = TlsServer::with(wants_one(), |peer| async move {
+            assert!(peer.is_none(), "it got a certificate");
+        })
+        .await;
+        let location = elsewhere.url("localhost");
+        let first = TlsServer::with(wants_one(), |peer| async move {
+            let mut peer = peer.expect("a certificate");
+            peer.request().await;
+            peer.send(format!(
+                "HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n"
+            ))
+            .await;
+            peer.drain().await;
+        })
+        .await;
+        let connect = longwire::connect(first.url("localhost")).tls(tls);
+        let error = connect.redirects(1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls);
+        let shown = error.to_string();
+        assert!(shown.contains("it wants a client certificate"), "{shown}");
+        first.done().await;
+        elsewhere.done().await;
+    });
+}
+
+#[test]
 fn own_roots_alone_may_be_trusted() {
     real(async {
         let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));

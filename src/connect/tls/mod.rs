@@ -15,14 +15,18 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_rustls::rustls::client::ResolvesClientCert;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion};
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, SignatureScheme,
+};
 use tokio_rustls::{TlsConnector, client};
 
 use super::target::Host;
 use super::{Progress, Transport};
 use crate::error::{Error, ErrorKind, Phase};
-use crate::report::TlsReport;
+use crate::report::{CertificateReport, TlsReport};
 
 pub(super) use self::explain::blame;
 use self::explain::blame_handshake;
@@ -67,7 +71,7 @@ pub(super) fn inside<S>(stream: &TlsStream<S>) -> &S {
 /// Does TLS handshakes. Its clones share the cache of sessions.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    tls: TlsConnector,
+    config: Arc<ClientConfig>,
     /// Stands in for the host.
     server_name: Option<ServerName<'static>>,
 }
@@ -79,11 +83,23 @@ pub(crate) fn connector(choice: Option<&TlsChoice>) -> Result<Connector, Error> 
         TlsChoice::Config(config) => (Arc::clone(config), None),
         TlsChoice::Settings(tls) => (Arc::new(tls.client_config()?), tls.own_server_name()?),
     };
-    let tls = config.into();
-    Ok(Connector { tls, server_name })
+    Ok(Connector {
+        config,
+        server_name,
+    })
 }
 
 impl Connector {
+    /// The same for a server that is not to learn who the client is.
+    pub(super) fn without_client_cert(mut self) -> Self {
+        if self.config.client_auth_cert_resolver.has_certs() {
+            let mut config = ClientConfig::clone(&self.config);
+            config.client_auth_cert_resolver = Arc::new(NoClientCert);
+            self.config = Arc::new(config);
+        }
+        self
+    }
+
     /// TLS over `stream`, with a server whose certificate is for `host`.
     pub(super) async fn handshake(
         &self,
@@ -98,10 +114,26 @@ impl Connector {
         };
         let is_proxy = progress.proxy().is_some();
         let plain = if is_proxy { "http://" } else { "ws://" };
-        let connected = self.tls.connect(name, stream).await;
-        let stream = connected.map_err(|error| failure(error, plain))?;
+        let connecting = TlsConnector::from(Arc::clone(&self.config)).connect(name, stream);
+        // It is large, and passed on several times.
+        let (connected, refused) = verifier::watching(Box::pin(connecting)).await;
+        let stream = connected.map_err(|error| failure(error, plain, refused.as_ref()))?;
         progress.report.tls = Some(agreed(stream.get_ref().1, progress.since.elapsed()));
         Ok(stream.into())
+    }
+}
+
+/// Shows no certificate to anybody.
+#[derive(Debug)]
+struct NoClientCert;
+
+impl ResolvesClientCert for NoClientCert {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 
@@ -143,8 +175,8 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, Error> {
     }
 }
 
-fn failure(error: io::Error, plain: &str) -> Error {
-    let error = match blame_handshake(error, plain) {
+fn failure(error: io::Error, plain: &str, refused: Option<&CertificateReport>) -> Error {
+    let error = match blame_handshake(error, plain, refused) {
         Ok(error) => return error,
         Err(error) => error,
     };
@@ -153,6 +185,7 @@ fn failure(error: io::Error, plain: &str) -> Error {
     } else {
         format!("the connection was lost in the TLS handshake: {error}")
     };
+    let message = format!("{message}; if it does not speak TLS on this port, use {plain}");
     Error::new(ErrorKind::Io, Phase::Tls, message).with_source(error)
 }
 

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, KeyLogFile, RootCertStore};
+use tokio_rustls::rustls::{self, ClientConfig, KeyLogFile, RootCertStore};
 
 use super::ALPN;
 use super::provider::provider;
@@ -51,10 +51,8 @@ pub struct Tls {
 }
 
 /// Makes a judge of certificates that believes in these besides its own roots.
-pub(super) type MakeJudge = fn(
-    Vec<CertificateDer<'static>>,
-    Arc<CryptoProvider>,
-) -> Result<Judge, tokio_rustls::rustls::Error>;
+pub(super) type MakeJudge =
+    fn(Vec<CertificateDer<'static>>, Arc<CryptoProvider>) -> Result<Judge, rustls::Error>;
 
 impl Tls {
     /// Trusts the certificates in this PEM text too: a private authority, or one self-signed
@@ -82,7 +80,7 @@ impl Tls {
 
     /// Shows this certificate if the server asks for one: the PEM text of the certificate with those
     /// that lead to its authority behind it, and the PEM text of its private key (PKCS #8, PKCS #1 or
-    /// SEC 1, not encrypted).
+    /// SEC 1, not encrypted). A server of another origin to which a redirect leads does not get it.
     pub fn client_cert_pem(mut self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
         let text = |pem: &[u8]| Pem::Text("client_cert_pem", pem.to_owned());
         self.client_cert = Some((text(chain.as_ref()), text(key.as_ref())));
@@ -148,7 +146,14 @@ impl Tls {
                 let setting = chain.setting();
                 builder
                     .with_client_auth_cert(chain.certificates()?, key.private_key()?)
-                    .map_err(|error| unusable(setting, error))?
+                    .map_err(|error| match error {
+                        rustls::Error::InconsistentKeys(_) => {
+                            let message =
+                                format!("{setting}: the private key is not the certificate's");
+                            Error::config(message).with_source(error)
+                        }
+                        error => unusable(setting, error),
+                    })?
             }
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
@@ -242,41 +247,56 @@ impl Pem {
 
     fn text(&self) -> Result<Vec<u8>, Error> {
         match self {
-            Self::Text(_, text) => Ok(text.clone()),
-            Self::File(setting, path) => std::fs::read(path).map_err(|error| {
-                let message = format!("{setting}: {} cannot be read: {error}", path.display());
-                Error::config(message).with_source(error)
-            }),
+            Self::Text(_, text) => Ok(without_mark(text).to_vec()),
+            Self::File(setting, path) => match std::fs::read(path) {
+                Ok(text) => Ok(without_mark(&text).to_vec()),
+                Err(error) => {
+                    let message = format!("{setting}: {} cannot be read: {error}", path.display());
+                    Err(Error::config(message).with_source(error))
+                }
+            },
         }
     }
 
     fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
-        let certificates = CertificateDer::pem_slice_iter(&self.text()?)
+        let text = self.text()?;
+        let certificates = CertificateDer::pem_slice_iter(&text)
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| bad_pem(self.setting(), "certificate", &error))?;
+            .map_err(|error| self.bad(&text, "certificate", &error))?;
         if certificates.is_empty() {
-            return Err(bad_pem(
-                self.setting(),
-                "certificate",
-                &pem::Error::NoItemsFound,
-            ));
+            return Err(self.bad(&text, "certificate", &pem::Error::NoItemsFound));
         }
         Ok(certificates)
     }
 
     fn private_key(&self) -> Result<PrivateKeyDer<'static>, Error> {
-        PrivateKeyDer::from_pem_slice(&self.text()?)
-            .map_err(|error| bad_pem(self.setting(), "private key", &error))
+        let text = self.text()?;
+        PrivateKeyDer::from_pem_slice(&text).map_err(|error| self.bad(&text, "private key", &error))
+    }
+
+    /// What is wrong with this PEM text, without any of it: it may be a line of a private key.
+    fn bad(&self, text: &[u8], what: &str, error: &pem::Error) -> Error {
+        let place = match self {
+            Self::Text(setting, _) => format!("{setting}: "),
+            Self::File(setting, path) => format!("{setting}: {}: ", path.display()),
+        };
+        let has = |part: &[u8]| text.windows(part.len()).any(|found| found == part);
+        let why = if has(b"ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED") {
+            "the private key is encrypted; decrypt it first (openssl pkey)".to_owned()
+        } else if !matches!(error, pem::Error::NoItemsFound) {
+            format!("the {what} in the PEM text is malformed")
+        } else if has(b"-----BEGIN ") {
+            format!("there is no {what} in the PEM text, but something else")
+        } else {
+            format!("there is no {what} in it, for it is no PEM text (-----BEGIN ...)")
+        };
+        Error::config(place + &why)
     }
 }
 
-fn bad_pem(setting: &str, what: &str, error: &pem::Error) -> Error {
-    let message = match error {
-        pem::Error::NoItemsFound => format!("{setting}: there is no {what} in the PEM text"),
-        // Not shown: it may quote a line of a private key.
-        _ => format!("{setting}: the {what} in the PEM text is malformed"),
-    };
-    Error::config(message)
+/// Without the mark of UTF-8, which editors on Windows put in front.
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
 }
 
 fn unusable(setting: &str, error: impl StdError + Send + Sync + 'static) -> Error {

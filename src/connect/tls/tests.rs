@@ -269,7 +269,7 @@ async fn an_unknown_issuer_says_what_to_do() {
     let certificate = Authority::new("theirs").localhost();
     let shown = failure_with(&Authority::new("ours"), &certificate).await;
     assert!(
-        shown.contains("has issued it, or the server does not send"),
+        shown.contains("has issued it, but (CN=theirs), or the server does not send"),
         "{shown}"
     );
     assert!(shown.contains("add_root_pem"), "{shown}");
@@ -424,7 +424,10 @@ async fn sessions_are_resumed_through_one_connector() {
     for _ in 0..2 {
         let tcp = TcpStream::connect(address).await.unwrap();
         let name = server_name(&plan("wss://localhost").target.host).unwrap();
-        let mut stream = tls.tls.connect(name, tcp).await.unwrap();
+        let mut stream = TlsConnector::from(Arc::clone(&tls.config))
+            .connect(name, tcp)
+            .await
+            .unwrap();
         kinds.push(stream.get_ref().1.handshake_kind());
         stream
             .write_all(b"GET / HTTP/1.1\r\nSec-WebSocket-Key: x\r\n\r\n")
@@ -459,6 +462,8 @@ fn settings_that_cannot_be_used_are_named() {
     let authority = Authority::new("ours");
     let (one, other) = (authority.localhost(), authority.localhost());
     let broken = "-----BEGIN CERTIFICATE-----\nMIIBs3cret!\n-----END CERTIFICATE-----\n";
+    let legacy = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,s3cret\n\n\
+                  AAAA\n-----END EC PRIVATE KEY-----\n";
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (tls, named) in [
         (
@@ -487,7 +492,28 @@ fn settings_that_cannot_be_used_are_named() {
         ),
         (
             Tls::default().client_cert_pem(&one.chain, &other.key),
-            "client_cert_pem: it cannot be used",
+            "client_cert_pem: the private key is not the certificate's",
+        ),
+        (
+            Tls::default()
+                .client_cert_pem(&one.chain, one.key.replace("PRIVATE", "ENCRYPTED PRIVATE")),
+            "client_cert_pem: the private key is encrypted",
+        ),
+        (
+            Tls::default().client_cert_pem(&one.chain, legacy),
+            "client_cert_pem: the private key is encrypted",
+        ),
+        (
+            Tls::default().add_root_pem(b"\x30\x82\x01\x00s3cret"),
+            "add_root_pem: there is no certificate in it, for it is no PEM text",
+        ),
+        (
+            Tls::default().add_root_pem_file(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
+            concat!(
+                "add_root_pem_file: ",
+                env!("CARGO_MANIFEST_DIR"),
+                "/Cargo.toml: there is no"
+            ),
         ),
         (
             Tls::default().add_root_pem_file("/no/such/ca.pem"),

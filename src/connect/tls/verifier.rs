@@ -1,5 +1,7 @@
 //! Who decides whether a server's certificate is accepted.
 
+use std::cell::RefCell;
+use std::future::Future;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::danger::{
@@ -10,6 +12,9 @@ use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{self, CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+
+use super::certificate;
+use crate::report::CertificateReport;
 
 /// Whoever knows which authorities are trusted.
 pub(super) type Judge = Arc<dyn ServerCertVerifier>;
@@ -41,7 +46,11 @@ impl ServerCertVerifier for AcceptTrusted {
                 verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
                 Ok(ServerCertVerified::assertion())
             }
-            verdict => verdict,
+            Err(error) => {
+                let _ = REFUSED.try_with(|refused| refused.replace(certificate::read(certificate)));
+                Err(error)
+            }
+            accepted => accepted,
         }
     }
 
@@ -68,6 +77,21 @@ impl ServerCertVerifier for AcceptTrusted {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.rules.supported_verify_schemes()
     }
+}
+
+/// Does a handshake, and gives what is known of the certificate if it was refused.
+pub(super) async fn watching<F: Future>(handshake: F) -> (F::Output, Option<CertificateReport>) {
+    let watched = async {
+        let done = handshake.await;
+        (done, REFUSED.with(RefCell::take))
+    };
+    REFUSED.scope(RefCell::new(None), watched).await
+}
+
+tokio::task_local! {
+    /// The certificate that the present handshake was refused for: the errors of rustls say nothing of
+    /// it, and the verifier is shared by all handshakes.
+    static REFUSED: RefCell<Option<CertificateReport>>;
 }
 
 /// Whether a certificate was refused because it is an authority's (`CA:TRUE`).
