@@ -78,6 +78,8 @@ pub struct Attempt {
 pub struct ProxyReport {
     /// The proxy, as `scheme://host:port`.
     pub url: String,
+    /// The environment variable that names it; `None` if the program has chosen it.
+    pub variable: Option<&'static str>,
     /// The TLS handshake with the proxy; `None` if it wants none, or if it failed.
     pub tls: Option<TlsReport>,
     /// How long it took to open the way to the server, once it had been connected to; `None` if it
@@ -195,7 +197,7 @@ impl fmt::Display for ConnectReport {
         };
         write!(f, "{}: {outcome} {:.1?}", self.target, self.elapsed)?;
         if let Some(proxy) = &self.proxy {
-            write!(f, "\n  {:<9}{}", "via", proxy.url)?;
+            write!(f, "\n  {:<9}{}", "via", proxy.name())?;
         }
         self.phase(f, Phase::Resolve, "resolve", &self.resolved())?;
         let attempts: Vec<_> = self.attempts.iter().map(ToString::to_string).collect();
@@ -230,6 +232,14 @@ impl fmt::Display for Attempt {
 }
 
 impl ProxyReport {
+    /// The proxy, and the variable that names it, for who does not know where it comes from.
+    pub(crate) fn name(&self) -> String {
+        match self.variable {
+            Some(variable) => format!("{} (named by {variable})", self.url),
+            None => self.url.clone(),
+        }
+    }
+
     fn lines(&self) -> Vec<String> {
         let mut lines = self.tls.as_ref().map_or_else(Vec::new, TlsReport::lines);
         lines.extend(
@@ -374,6 +384,7 @@ mod tests {
         let through = |elapsed| ConnectReport {
             proxy: Some(ProxyReport {
                 url: "http://proxy.example:3128".to_owned(),
+                variable: None,
                 tls: None,
                 elapsed,
             }),

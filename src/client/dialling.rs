@@ -91,7 +91,8 @@ macro_rules! dialling_setters {
         /// Like `curl --resolve`: for tests, and for a server that is to be reached behind the back
         /// of DNS. A port of 0 stands for the port of the URL. The name in the URL is still the one
         /// that goes into `Host` and that the certificate must be for. May be called for several
-        /// hosts; for the same host the last call counts.
+        /// hosts; for the same host the last call counts. A proxy that gets the name looks it up
+        /// itself, so that only the proxy's own name is a host to be reached then.
         ///
         /// ```no_run
         /// # async fn example() -> Result<(), longwire::Error> {

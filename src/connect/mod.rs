@@ -204,11 +204,11 @@ where
                 });
             }
             Answer::Refused(head) => {
-                let secrets = upgraded.secrets;
+                let (secrets, note) = (upgraded.secrets, upgraded.note);
                 // Outside of the deadline's own timer, so that it cannot hide the refusal.
                 let left = limits.whole().saturating_sub(progress.began.elapsed());
                 let body = read_body(upgraded.stream, &head, upgraded.rest, left).await;
-                Error::refused(head.map(|()| body), |text| secrets.hide(text))
+                Error::refused(head.map(|()| body), &note, |text| secrets.hide(text))
             }
         },
         Err(Stop::Failed(error)) => progress.blame(error),

@@ -81,10 +81,15 @@ impl Progress {
             error: error.to_string(),
         });
         trace::failed(&error, &self.report);
-        let target = match self.report.redirects.first() {
-            Some(first) => format!("{} (redirected from {})", self.report.target, first.target),
-            None => self.report.target.clone(),
-        };
+        let mut target = self.report.target.clone();
+        if let Some(first) = self.report.redirects.first() {
+            target = format!("{target} (redirected from {})", first.target);
+        }
+        // One that has opened the way may still be the one who spoils it.
+        let proxy = self.report.proxy.as_ref();
+        if let Some(proxy) = proxy.filter(|proxy| proxy.elapsed.is_some()) {
+            target = format!("{target} (through the proxy {})", proxy.name());
+        }
         error.context(target).with_report(self.report)
     }
 
@@ -128,10 +133,10 @@ impl Progress {
     }
 
     /// The proxy, as long as it has not opened the way to the server.
-    pub(super) fn proxy(&self) -> Option<&str> {
+    pub(super) fn proxy(&self) -> Option<String> {
         let proxy = self.report.proxy.as_ref();
         let proxy = proxy.filter(|proxy| proxy.elapsed.is_none())?;
-        Some(&proxy.url)
+        Some(proxy.name())
     }
 }
 

@@ -149,8 +149,13 @@ impl<'a> Trail<'a> {
         }
         let mut locations = headers.get_all(header::LOCATION).iter();
         let (Some(location), None) = (locations.next(), locations.next()) else {
-            let count = headers.get_all(header::LOCATION).iter().count();
-            return Err(RedirectError::Location(format!("there are {count} of it")));
+            let is_there = headers.contains_key(header::LOCATION);
+            let why = if is_there {
+                "there are several"
+            } else {
+                "there is none"
+            };
+            return Err(RedirectError::Location(why.to_owned()));
         };
         let text = std::str::from_utf8(location.as_bytes())
             .map_err(|_| RedirectError::Location("it is not UTF-8".to_owned()))?;
@@ -178,6 +183,18 @@ impl<'a> Trail<'a> {
         }
         Err(refusal(RedirectError::Refused, head))
     }
+}
+
+/// What is to be said of a redirect that is taken as a refusal, if it is one: where it leads, in brackets.
+pub(super) fn note(head: &Response<()>, from: &Target) -> String {
+    if !is_redirect(head.status()) {
+        return String::new();
+    }
+    let location = head.headers().get(header::LOCATION);
+    let location = location.and_then(|location| std::str::from_utf8(location.as_bytes()).ok());
+    let to = location.and_then(|location| location::resolve(from, location).ok());
+    let to = to.map_or(String::new(), |to| format!("it leads to {to}; "));
+    format!(" ({to}redirects are followed only if `redirects` allows them)")
 }
 
 fn is_redirect(status: StatusCode) -> bool {

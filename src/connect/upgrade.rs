@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::secrets::Secrets;
-use super::{Plan, Progress, tls};
+use super::{Plan, Progress, redirect, tls};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::handshake::{Answer, BodyReader, Key, Offer, ResponseReader};
 
@@ -22,6 +22,8 @@ pub(super) struct Upgraded<S> {
     pub(super) rest: BytesMut,
     /// What the body of a refusal may send back.
     pub(super) secrets: Secrets,
+    /// What else is to be said of a refusal.
+    pub(super) note: String,
 }
 
 /// The opening handshake on a byte stream (RFC 6455 §4.1), up to the head of the answer.
@@ -58,9 +60,9 @@ where
             break answer;
         }
     };
-    let secrets = match &answer {
-        Answer::Accepted(..) => Secrets::default(),
-        Answer::Refused(_) => secrets_of(offer),
+    let (secrets, note) = match &answer {
+        Answer::Accepted(..) => (Secrets::default(), String::new()),
+        Answer::Refused(head) => (secrets_of(offer), redirect::note(head, &plan.target)),
     };
     progress.report.upgrade = Some(progress.since.elapsed());
     let (Answer::Accepted(head, _) | Answer::Refused(head)) = &answer;
@@ -71,6 +73,7 @@ where
         answer,
         rest: buffer,
         secrets,
+        note,
     })
 }
 

@@ -182,9 +182,14 @@ impl Error {
     }
 
     /// The server refused: any status but 101 (and whatever interim responses came before it).
-    /// `hide` takes what is nobody's business out of the server's words.
-    pub(crate) fn refused(response: Response<Bytes>, hide: impl Fn(&[u8]) -> Vec<u8>) -> Self {
-        let message = refusal(&response, hide);
+    /// `note` is what else is to be said of it, and `hide` takes what is nobody's business out of the
+    /// server's words.
+    pub(crate) fn refused(
+        response: Response<Bytes>,
+        note: &str,
+        hide: impl Fn(&[u8]) -> Vec<u8>,
+    ) -> Self {
+        let message = refusal(&response, note, hide);
         Self::new(ErrorKind::Refused, Phase::Upgrade, message).with_response(response)
     }
 
@@ -387,7 +392,7 @@ impl fmt::Display for Phase {
 
 /// A refusal in one line: the status, the versions of the protocol that the server speaks if it says
 /// so (RFC 6455 §4.4), and the beginning of its reason.
-fn refusal(response: &Response<Bytes>, hide: impl Fn(&[u8]) -> Vec<u8>) -> String {
+fn refusal(response: &Response<Bytes>, note: &str, hide: impl Fn(&[u8]) -> Vec<u8>) -> String {
     let status = response.status();
     let mut message = format!("the server refused the opening handshake with {status}");
     let mut separator = " (it speaks WebSocket version ";
@@ -402,9 +407,7 @@ fn refusal(response: &Response<Bytes>, hide: impl Fn(&[u8]) -> Vec<u8>) -> Strin
     {
         message.push_str("; this client speaks 13)");
     }
-    if response.headers().contains_key(header::LOCATION) && status.is_redirection() {
-        message.push_str(" (redirects are followed only if `redirects` allows them)");
-    }
+    message.push_str(note);
     let reason = quotable(&hide(beginning(response.body())));
     if !reason.is_empty() {
         message.push_str(": ");
@@ -450,6 +453,7 @@ mod tests {
             response
                 .body(Bytes::from_static(b"down\r\nfor maintenance"))
                 .unwrap(),
+            "",
             <[u8]>::to_vec,
         )
     }

@@ -236,10 +236,15 @@ fn the_environment_of_the_process_names_the_proxy() {
         origin.done().await;
 
         let untouched = Untouched::new();
-        for (value, words) in [(&*dead, "could be reached"), ("ftp://proxy", "HTTP_PROXY")] {
+        for (value, words) in [
+            (&*dead, "could be reached"),
+            ("ftp://proxy", "cannot be used"),
+        ] {
             let variables = [("HTTP_PROXY", value)];
             let told = connects(&untouched.url(), &variables).await.unwrap_err();
             assert!(told.contains(words), "{told}");
+            // Who has forgotten that it is set learns where the proxy comes from.
+            assert!(told.contains("HTTP_PROXY"), "{told}");
         }
         untouched.assert_untouched();
     });

@@ -164,8 +164,12 @@ fn a_proxy_that_ends_behind_its_answer_ends_the_opening_handshake() {
         .await;
         let error = by_name(at("http", proxy.address)).await.unwrap_err();
         assert_error(&error, ErrorKind::Io, Phase::Upgrade);
-        // From here on it is the server that is spoken of.
-        assert!(!error.to_string().contains("the proxy"), "{error}");
+        // From here on it is the server that is spoken of, and by which way.
+        let way = format!(
+            "ws://server.example:80/feed (through the proxy http://{})",
+            proxy.address
+        );
+        assert!(error.to_string().starts_with(&way), "{error}");
         assert!(
             error
                 .report()

@@ -190,9 +190,10 @@ fn answers_that_break_the_rules_of_socks5_are_named() {
                 "answers like an HTTP proxy",
             ),
             (&[6, 0], "begins with the byte 6"),
-            (&[5, 2], "method 2 of SOCKS5, which was not offered"),
+            (&[5, 3], "method 3 of SOCKS5, which was not offered"),
             (&[5, 1], "method 1 of SOCKS5, which was not offered"),
             (&[5, 0xff], "wants credentials and none are set"),
+            (&[5, 2], "wants credentials and none are set"),
         ] {
             let error = fails(socks5, &[(GREETING, answer)], Then::Waits).await;
             assert!(error.to_string().contains(words), "{error}");

@@ -190,7 +190,9 @@ fn what_the_proxy_may_be_trusted_with_the_server_may_not() {
             .await
             .unwrap_err();
         assert_error(&error, ErrorKind::Tls, Phase::Tls);
-        assert!(!error.to_string().contains("the proxy"), "{error}");
+        let shown = error.to_string();
+        assert!(shown.contains("): the server's certificate"), "{shown}");
+        assert!(shown.contains("(through the proxy http://"), "{shown}");
         origin.done().await;
         proxy.done().await;
     });

@@ -124,8 +124,16 @@ fn a_redirect_is_a_refusal_unless_asked_for() {
             (response.status().as_u16(), &response.headers()["location"]),
             (302, &HeaderValue::from_static("/there"))
         );
-        assert!(error.to_string().contains("`redirects`"), "{error}");
+        let leads = format!(
+            "(it leads to {}/there; redirects are followed only if",
+            site.url
+        );
+        assert!(error.to_string().contains(&leads), "{error}");
         assert_eq!(site.requests().len(), 1);
+
+        // No redirect, whatever it says of other places.
+        let error = refused(leading_to(300, "/there").await.connect()).await;
+        assert!(!error.to_string().contains("redirects"), "{error}");
     });
 }
 
@@ -239,10 +247,10 @@ fn a_location_that_leads_nowhere_is_refused() {
                 "{error}"
             );
         }
-        for fields in [
-            "",
-            "Location: /a\r\nLocation: /b\r\n",
-            "Location: /\u{fffd}\r\n",
+        for (fields, why) in [
+            ("", "there is none"),
+            ("Location: /a\r\nLocation: /b\r\n", "there are several"),
+            ("Location: /\u{fffd}\r\n", "not UTF-8"),
         ] {
             let text = format!("HTTP/1.1 302 Found\r\n{fields}\r\n");
             let mut bytes = text.into_bytes();
@@ -262,6 +270,7 @@ fn a_location_that_leads_nowhere_is_refused() {
                 matches!(reason(&error), RedirectError::Location(_)),
                 "{error}"
             );
+            assert!(error.to_string().contains(why), "{error}");
             server.await.unwrap();
         }
     });

@@ -36,11 +36,15 @@ pub(super) fn proxy_for(
         Some(url) => Server::read(url),
         None => Err("it is not UTF-8"),
     };
-    server.map(Some).map_err(|why| {
-        Error::config(format!(
+    match server {
+        Ok(server) => Ok(Some(Server {
+            variable: Some(name),
+            ..server
+        })),
+        Err(why) => Err(Error::config(format!(
             "the environment variable {name} cannot be used: {why}"
-        ))
-    })
+        ))),
+    }
 }
 
 /// The first of these that is set counts, though it be empty.

@@ -93,6 +93,7 @@ impl Route {
         trail.ask_policy(target, &addresses)?;
         let mut report = ProxyReport {
             url: self.server.to_string(),
+            variable: self.server.variable,
             tls: None,
             elapsed: None,
         };

@@ -12,6 +12,8 @@ pub(super) struct Server {
     pub(super) host: Host,
     pub(super) port: u16,
     pub(super) credentials: Option<Credentials>,
+    /// The variable of the environment that names it.
+    pub(super) variable: Option<&'static str>,
 }
 
 /// How to talk to a proxy.
@@ -65,6 +67,7 @@ impl Server {
             host: read_host(host)?,
             port: read_port(port)?.unwrap_or_else(|| scheme.default_port()),
             credentials: Credentials::read(userinfo)?,
+            variable: None,
         })
     }
 }

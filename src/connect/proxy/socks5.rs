@@ -75,7 +75,7 @@ where
         (NO_METHOD, Some(_)) => {
             return Err(fault("it takes no user name and password"));
         }
-        (NO_METHOD, None) => {
+        (NO_METHOD | USER_AND_PASSWORD, None) => {
             return Err(fault("it wants credentials and none are set"));
         }
         (method, _) => {
