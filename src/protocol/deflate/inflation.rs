@@ -118,6 +118,12 @@ impl Inflation {
         }
         self.make_room();
         let start = self.used;
+        let more = self.run(input, last)?;
+        Ok((&self.scratch[start..self.used], more))
+    }
+
+    /// Inflates what there is room for; whether there may be more.
+    fn run(&mut self, input: &mut &[u8], last: bool) -> Result<bool, ProtocolError> {
         let mut more = false;
         if self.message.ending.is_none() {
             let kept = if last { pool::ENDING } else { 0 };
@@ -137,7 +143,7 @@ impl Inflation {
         if last && !more {
             more = !self.finish()?;
         }
-        Ok((&self.scratch[start..self.used], more))
+        Ok(more)
     }
 
     /// The message has ended: how many bytes its frames carried.

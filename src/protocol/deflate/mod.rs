@@ -3,9 +3,12 @@
 //! What the coders need is made when the first message needs it, and shared by the connections of a
 //! thread wherever nothing has to be remembered from one message to the next.
 
+mod bits;
+mod coder;
 mod compression;
 mod inflation;
 mod pool;
+mod quick;
 mod recall;
 
 pub(crate) use self::compression::Compression;

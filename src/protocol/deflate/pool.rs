@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use zlib_rs::{Deflate, DeflateConfig, Inflate};
+use zlib_rs::Inflate;
+
+use super::coder::Coder;
 
 /// A decoder that remembers nothing.
 pub(super) fn take_inflater() -> Inflate {
@@ -23,32 +25,26 @@ pub(super) fn give_inflater(inflater: Inflate) {
 }
 
 /// An encoder that remembers nothing.
-pub(super) fn take_deflater(level: u8, window_bits: u8) -> Deflate {
+pub(super) fn take_coder(level: u8, window_bits: u8) -> Coder {
     let pooled = with_pool(|pool| {
         let fits = |kept: &Kept| (kept.level, kept.window_bits) == (level, window_bits);
-        let at = pool.deflaters.iter().position(fits)?;
-        Some(pool.deflaters.swap_remove(at).deflater)
+        let at = pool.coders.iter().position(fits)?;
+        Some(pool.coders.swap_remove(at).coder)
     });
-    if let Some(mut deflater) = pooled.flatten() {
-        deflater.reset();
-        return deflater;
-    }
-    Deflate::new_with_config(DeflateConfig {
-        level: level.into(),
-        // Negative: no header and no checksum around it.
-        window_bits: -i32::from(window_bits),
-        mem_level: MEMORY_LEVEL,
-        ..DeflateConfig::default()
-    })
+    let Some(mut coder) = pooled.flatten() else {
+        return Coder::new(level, window_bits);
+    };
+    coder.forget();
+    coder
 }
 
-pub(super) fn give_deflater(level: u8, window_bits: u8, deflater: Deflate) {
+pub(super) fn give_coder(level: u8, window_bits: u8, coder: Coder) {
     let kept = Kept {
         level,
         window_bits,
-        deflater,
+        coder,
     };
-    with_pool(|pool| keep(&mut pool.deflaters, kept));
+    with_pool(|pool| keep(&mut pool.coders, kept));
 }
 
 /// [`SCRATCH`] bytes of initialised memory, whose content is whatever it held last.
@@ -77,24 +73,20 @@ pub(super) const ENDING: usize = 4 << 10;
 /// zlib-rs leaves its fast loop where fewer than 15 bytes are left to read.
 pub(super) const PADDING: usize = 16;
 
-/// zlib's measure of the memory beside the window. 8, its default, takes 107 KB more and compresses
-/// a stream of small messages no better; below 4 blocks become short and large messages grow.
-const MEMORY_LEVEL: i32 = 4;
-
 /// So many of each are kept: a thread works on one message at a time, save those that are interrupted.
 const KEPT: usize = 2;
 
 #[derive(Default)]
 struct Pool {
     inflaters: Vec<Inflate>,
-    deflaters: Vec<Kept>,
+    coders: Vec<Kept>,
     scratch: Vec<Box<[u8]>>,
 }
 
 struct Kept {
     level: u8,
     window_bits: u8,
-    deflater: Deflate,
+    coder: Coder,
 }
 
 thread_local! {
@@ -123,17 +115,11 @@ mod tests {
             give_scratch(vec![0; SCRATCH].into());
             give_scratch(vec![0; 7].into());
         }
-        give_deflater(1, 12, take_deflater(1, 12));
-        drop(take_deflater(6, 12));
-        let kept = with_pool(|pool| {
-            (
-                pool.inflaters.len(),
-                pool.scratch.len(),
-                pool.deflaters.len(),
-            )
-        });
+        give_coder(1, 12, take_coder(1, 12));
+        drop(take_coder(6, 12));
+        let kept = with_pool(|pool| (pool.inflaters.len(), pool.scratch.len(), pool.coders.len()));
         assert_eq!(kept, Some((KEPT, KEPT, 1)));
-        drop(take_deflater(1, 12));
-        assert_eq!(with_pool(|pool| pool.deflaters.len()), Some(0));
+        drop(take_coder(1, 12));
+        assert_eq!(with_pool(|pool| pool.coders.len()), Some(0));
     }
 }
