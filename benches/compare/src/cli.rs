@@ -7,7 +7,8 @@ use crate::library::Fault;
 pub const USAGE: &str = "\
 usage: compare [WHAT ...] [OPTION ...]
 
-WHAT is `all`, a mode (inmem, flood, tls, send, echo, connect, mem) or a part of MODE/ROW, as in `inmem/receive 150`.
+WHAT is `all`, a mode (inmem, defl150, defl8k, flood, tls, send, echo, connect, mem) or a part of MODE/ROW, as in
+`inmem/receive 150`.
 
   --rounds N        rounds of every row, and the median is taken of them (default 9; mem takes at most 3)
   --quick           3 rounds of a tenth of the work: to see that everything runs, not to quote

@@ -22,6 +22,8 @@ pub struct Sample {
     pub allocated: Allocated,
     /// Round-trip times, where the row measures them.
     pub laps: Vec<Duration>,
+    /// Bytes that were written, where the row asks how many.
+    pub written: usize,
 }
 
 impl Clock {
@@ -43,6 +45,7 @@ impl Clock {
             wall: self.wall.elapsed(),
             allocated: Allocated::now() - self.allocated,
             laps: Vec::new(),
+            written: 0,
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Entry {
     pub bytes: f64,
     /// Nanoseconds of the median and the slowest hundredth of round trips, where they were measured.
     pub laps: Option<(Stat, Stat)>,
+    /// Bytes written, a unit, where the row asks how many.
+    pub written: Option<f64>,
 }
 
 pub struct Outcome {
@@ -148,6 +150,10 @@ impl Entry {
             allocations: each(&|sample| sample.allocated.count as f64).median,
             bytes: each(&|sample| sample.allocated.bytes as f64).median,
             laps: timed.then(|| (lap(50), lap(99))),
+            written: samples
+                .iter()
+                .any(|sample| sample.written > 0)
+                .then(|| each(&|sample| sample.written as f64).median),
         }
     }
 }

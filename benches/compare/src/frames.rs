@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use crate::library::{Fault, Kind};
 
+/// The reserved bit of a compressed message's first frame (RFC 7692 §6).
+pub const RSV1: u8 = 0x40;
+
 /// Appends the unmasked frames of a message (RFC 6455 §5.2).
 pub fn write_message(wire: &mut Vec<u8>, kind: Kind, frames: usize, message: &[u8]) {
     let size = message.len().div_ceil(frames).max(1);
@@ -115,13 +118,22 @@ pub struct Masked {
 ///
 /// For anything but a final, masked data frame: no contestant is asked to send another.
 pub fn parse_masked(bytes: &[u8]) -> Result<Option<Masked>, Fault> {
+    parse_marked(bytes, 0)
+}
+
+/// The same for a frame that is marked so by its reserved bits.
+///
+/// # Errors
+///
+/// As [`parse_masked`], and if it is not marked.
+pub fn parse_marked(bytes: &[u8], mark: u8) -> Result<Option<Masked>, Fault> {
     let [first, second, rest @ ..] = bytes else {
         return Ok(None);
     };
-    let kind = match first {
+    let kind = match first ^ mark {
         0x81 => Kind::Text,
         0x82 => Kind::Binary,
-        other => return Err(format!("a frame that begins with {other:#04x}").into()),
+        _ => return Err(format!("a frame that begins with {first:#04x}").into()),
     };
     if second & 0x80 == 0 {
         return Err("a frame without a masking key".into());

@@ -19,14 +19,17 @@ use crate::{frames::masked_len, load::Shape};
 struct Reel {
     wire: Arc<[u8]>,
     pos: usize,
+    /// Where it goes on behind the end.
+    again: usize,
     left: usize,
 }
 
 impl Reel {
-    fn new(wire: &Arc<[u8]>, bytes: usize) -> Self {
+    fn new(wire: &Arc<[u8]>, again: usize, bytes: usize) -> Self {
         Self {
             wire: Arc::clone(wire),
             pos: 0,
+            again,
             left: bytes,
         }
     }
@@ -40,7 +43,10 @@ impl Reel {
                 .min(limit - served)
                 .min(buf.remaining());
             buf.put_slice(&self.wire[self.pos..self.pos + run]);
-            self.pos = (self.pos + run) % self.wire.len();
+            self.pos += run;
+            if self.pos == self.wire.len() {
+                self.pos = self.again;
+            }
             self.left -= run;
             served += run;
         }
@@ -53,7 +59,12 @@ pub struct Backlog(Reel);
 
 impl Backlog {
     pub fn new(wire: &Arc<[u8]>, bytes: usize) -> Self {
-        Self(Reel::new(wire, bytes))
+        Self::looping(wire, 0, bytes)
+    }
+
+    /// One whose second round and all others begin at `again`.
+    pub fn looping(wire: &Arc<[u8]>, again: usize, bytes: usize) -> Self {
+        Self(Reel::new(wire, again, bytes))
     }
 }
 
@@ -82,7 +93,7 @@ pub struct Quiet {
 impl Quiet {
     pub fn new(wire: &Arc<[u8]>, message: usize, count: usize) -> Self {
         Self {
-            reel: Reel::new(wire, message * count),
+            reel: Reel::new(wire, 0, message * count),
             message,
             ready: message,
         }
@@ -128,7 +139,7 @@ pub struct Mirror {
 impl Mirror {
     pub fn new(wire: &Arc<[u8]>, shape: Shape, count: usize, sink: Sink) -> Self {
         Self {
-            reel: Reel::new(wire, shape.wire() * count),
+            reel: Reel::new(wire, 0, shape.wire() * count),
             message: shape.wire(),
             reply: masked_len(shape.len),
             ready: shape.wire(),
@@ -189,6 +200,14 @@ impl Sink {
             keep,
             drain: Arc::clone(drain),
         }
+    }
+
+    /// One that keeps everything, in memory that is there already: so it costs a copy and nothing else.
+    pub fn keeping(drain: &Drain, room: usize) -> Self {
+        let mut sink = Self::new(drain, true);
+        sink.written.kept = vec![1; room];
+        sink.written.kept.clear();
+        sink
     }
 
     fn swallow(&mut self, bytes: &[u8]) {

@@ -43,6 +43,9 @@ fn row(outcome: &Outcome, probes: &Probes) -> String {
                 let _ = write!(text, ", \"{key}\": {}", number(entry.cpu.median / to));
             }
         }
+        if let Some(written) = entry.written {
+            let _ = write!(text, ", \"sent_bytes\": {}", number(written));
+        }
         text + &laps(entry) + "}"
     });
     format!(

@@ -72,6 +72,39 @@ pub trait Library: 'static {
     fn handshake<S: Io>(io: S) -> impl Future<Output = Result<impl Sized, Fault>>;
 }
 
+/// A contestant that has permessage-deflate (RFC 7692).
+pub trait Deflating: Library {
+    type Compressed<S: Io>: Ws;
+
+    /// A client connection on which the extension was agreed: this side at level 1 and with a window of
+    /// [`OUR_WINDOW_BITS`], the server with the largest.
+    fn wrap_compressed<S: Io>(
+        io: S,
+        terms: Terms,
+    ) -> impl Future<Output = Result<Self::Compressed<S>, Fault>>;
+}
+
+/// What was agreed about compression beside the windows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// Whether messages refer to earlier ones, in both directions.
+    pub takeover: bool,
+}
+
+impl Terms {
+    /// The server's answer in the opening handshake.
+    pub fn answer(self) -> String {
+        let mut answer = format!("permessage-deflate; client_max_window_bits={OUR_WINDOW_BITS}");
+        if !self.takeover {
+            answer.push_str("; server_no_context_takeover; client_no_context_takeover");
+        }
+        answer
+    }
+}
+
+/// longwire's default, set for all.
+pub const OUR_WINDOW_BITS: u8 = 12;
+
 /// An open connection.
 pub trait Ws: Send {
     /// A message as an application keeps it.

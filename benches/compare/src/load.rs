@@ -19,6 +19,9 @@ pub struct Shape {
 pub enum Style {
     /// ASCII JSON, as a feed of trades sends it.
     Json,
+    /// ASCII JSON, as a feed of trades really sends it: fields that are always there, counters that go up, prices that
+    /// wander. For rows in which it matters how well it compresses.
+    Trades,
     /// Text of two-, three- and four-byte characters, and hardly any ASCII.
     World,
     /// Bytes without meaning.
@@ -28,7 +31,7 @@ pub enum Style {
 impl Style {
     pub fn kind(self) -> Kind {
         match self {
-            Self::Json | Self::World => Kind::Text,
+            Self::Json | Self::Trades | Self::World => Kind::Text,
             Self::Binary => Kind::Binary,
         }
     }
@@ -36,13 +39,14 @@ impl Style {
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
+            Self::Trades => "trades",
             Self::World => "world",
             Self::Binary => "binary",
         }
     }
 
     pub fn by_name(name: &str) -> Option<Self> {
-        [Self::Json, Self::World, Self::Binary]
+        [Self::Json, Self::Trades, Self::World, Self::Binary]
             .into_iter()
             .find(|style| style.name() == name)
     }
@@ -82,6 +86,7 @@ impl Shape {
         let mut random = fastrand::Rng::with_seed(index as u64);
         match self.style {
             Style::Json => json(self.len, &mut random),
+            Style::Trades => trades(self.len, index as u64, &mut random),
             Style::World => world(self.len, &mut random),
             Style::Binary => (0..self.len).map(|_| random.u8(..)).collect(),
         }
@@ -190,6 +195,45 @@ fn json(len: usize, random: &mut fastrand::Rng) -> Vec<u8> {
     text.push_str(END);
     text.into_bytes()
 }
+
+/// One trade, or as many as there is room for, filled up with the name of the last one's venue.
+fn trades(len: usize, index: u64, random: &mut fastrand::Rng) -> Vec<u8> {
+    const SYMBOLS: [&str; 6] = [
+        "BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "ADAUSDT",
+    ];
+    const END: &str = "\"}]";
+    let mut text = String::from("[");
+    let (mut time, mut number) = (1_699_999_000_000 + index * 97, 3_187_200_000 + index * 53);
+    loop {
+        let trade = format!(
+            "{{\"e\":\"trade\",\"E\":{time},\"s\":\"{}\",\"t\":{number},\"p\":\"{}.{:02}\",\"q\":\"0.{:05}\",\
+             \"m\":{}}}",
+            SYMBOLS[random.usize(..SYMBOLS.len())],
+            random.u32(36_900..37_100),
+            random.u32(..100),
+            random.u32(..100_000),
+            random.bool()
+        );
+        if text.len() + trade.len() + VENUE.len() + END.len() > len {
+            break;
+        }
+        text.push_str(&trade);
+        text.push(',');
+        time += random.u64(..40);
+        number += random.u64(1..4);
+    }
+    text.push_str(VENUE);
+    text.extend(
+        "binance-spot-"
+            .chars()
+            .cycle()
+            .take(len - text.len() - END.len()),
+    );
+    text.push_str(END);
+    text.into_bytes()
+}
+
+const VENUE: &str = "{\"v\":\"";
 
 fn world(len: usize, random: &mut fastrand::Rng) -> Vec<u8> {
     let letters = [

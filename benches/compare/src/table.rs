@@ -13,7 +13,8 @@ pub fn render(outcome: &Outcome, probes: &Probes) -> String {
     let best = outcome.best_rival(|name| probes.validates(name));
     let limit = outcome.limit();
     let laps = outcome.entries.iter().any(|entry| entry.laps.is_some());
-    let mut lines = vec![header(laps)];
+    let written = outcome.entries.iter().any(|entry| entry.written.is_some());
+    let mut lines = vec![header(laps, written)];
     lines.extend(
         outcome
             .entries
@@ -49,10 +50,13 @@ pub fn render_memory(memory: &Memory) -> String {
     )
 }
 
-fn header(laps: bool) -> Vec<String> {
+fn header(laps: bool, written: bool) -> Vec<String> {
     let mut cells = vec!["", "cpu", "min", "max", "wall", "× best rival", "× limit"];
     if laps {
         cells.extend(["p50", "p99"]);
+    }
+    if written {
+        cells.push("sent");
     }
     cells.extend(["allocs", "bytes", ""]);
     cells.into_iter().map(String::from).collect()
@@ -84,6 +88,9 @@ fn cells(
             (time(p50.median), time(p99.median))
         });
         cells.extend([p50, p99]);
+    }
+    if let Some(written) = entry.written {
+        cells.push(format!("{written:.0} B"));
     }
     cells.push(format!("{:.2}", entry.allocations));
     cells.push(format!("{:.0}", entry.bytes));

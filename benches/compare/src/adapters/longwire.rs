@@ -3,9 +3,12 @@
 //! Text and bytes that stay the caller's are sent by the borrowing methods.
 
 use bytes::Bytes;
-use longwire::{Config, Message, MessageRef, WsStream};
+use longwire::{Config, Deflate, Message, MessageRef, WsStream};
 
-use crate::library::{Class, Fault, Io, Kind, Library, Setup, Ws};
+use crate::{
+    library::{Class, Deflating, Fault, Io, Kind, Library, Setup, Terms, Ws},
+    opening::Answering,
+};
 
 pub struct Longwire;
 
@@ -26,6 +29,27 @@ impl Library for Longwire {
 
     async fn handshake<S: Io>(io: S) -> Result<impl Sized, Fault> {
         Ok(longwire::connect("ws://localhost/").over(io).await?)
+    }
+}
+
+/// Compression is agreed in an opening handshake of its own, since that is the only way to have it.
+impl Deflating for Longwire {
+    type Compressed<S: Io> = WsStream<Answering<S>>;
+
+    async fn wrap_compressed<S: Io>(io: S, terms: Terms) -> Result<Self::Compressed<S>, Fault> {
+        let mut deflate = Deflate::default();
+        if !terms.takeover {
+            deflate = deflate
+                .server_no_context_takeover()
+                .client_no_context_takeover();
+        }
+        let io = Answering::new(io, terms.answer());
+        let ws = longwire::connect("ws://localhost/")
+            .deflate(deflate)
+            .over(io)
+            .await?;
+        ws.handshake().deflate().ok_or("compression was declined")?;
+        Ok(ws)
     }
 }
 

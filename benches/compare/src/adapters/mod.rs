@@ -8,12 +8,26 @@ mod sockudo;
 mod tokio_websockets;
 mod tungstenite;
 mod yawc;
+mod zlib;
 
-use crate::library::Library;
+use crate::library::{Deflating, Library};
 
 /// Something to be done with every contestant.
 pub trait Visit {
     fn visit<L: Library>(&mut self);
+}
+
+/// Something to be done with every contestant that compresses.
+pub trait VisitDeflating {
+    fn visit<L: Deflating>(&mut self);
+}
+
+/// Those whose clients have permessage-deflate: tokio-tungstenite, tokio-websockets and fastwebsockets do not.
+pub fn each_deflating(visitor: &mut impl VisitDeflating) {
+    visitor.visit::<yawc::Yawc>();
+    visitor.visit::<sockudo::Sockudo>();
+    visitor.visit::<longwire::Longwire>();
+    visitor.visit::<zlib::Zlib>();
 }
 
 /// In the order of the tables, and of every round.

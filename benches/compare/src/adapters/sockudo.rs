@@ -1,14 +1,20 @@
 //! sockudo-ws 3.1.
 //!
-//! Built without permessage-deflate, which its plain stream does not use. Its defaults are its fast settings: reads of
+//! permessage-deflate is a stream of its own there; the plain one does not know of it. Its defaults are its fast settings: reads of
 //! 64 KiB, a write buffer, keys from `fastrand`; but for its heartbeat, which reads a clock at every message, and which no
 //! other contestant has in these rows.
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use sockudo_ws::{Config, Http1, Message, WebSocketStream, client::WebSocketClient};
+use sockudo_ws::{
+    CompressedWebSocketStream, Config, DeflateConfig, DeflateWindowBits, Http1, Message,
+    WebSocketStream, client::WebSocketClient,
+};
 
-use crate::library::{Class, Fault, Io, Kind, Library, Profile, Setup, Ws, unexpected};
+use crate::library::{
+    Class, Deflating, Fault, Io, Kind, Library, OUR_WINDOW_BITS, Profile, Setup, Terms, Ws,
+    unexpected,
+};
 
 pub struct Sockudo;
 
@@ -22,10 +28,7 @@ impl Library for Sockudo {
     async fn wrap<S: Io>(io: S, setup: Setup) -> Result<Self::Ws<S>, Fault> {
         Ok(match setup.profile {
             Profile::Default => WebSocketStream::client(io, Config::default()),
-            Profile::Busy | Profile::Quiet => {
-                let config = Config::builder().auto_ping(false).idle_timeout(0).build();
-                WebSocketStream::client(io, config)
-            }
+            Profile::Busy | Profile::Quiet => WebSocketStream::client(io, no_heartbeat()),
         })
     }
 
@@ -39,66 +42,96 @@ impl Library for Sockudo {
     }
 }
 
-impl<S: Io> Ws for WebSocketStream<S> {
-    type Owned = Message;
-    type Text = Bytes;
-    type Binary = Bytes;
+fn no_heartbeat() -> Config {
+    Config::builder().auto_ping(false).idle_timeout(0).build()
+}
 
-    fn payload(owned: &Message) -> &[u8] {
-        owned.as_bytes()
-    }
+impl Deflating for Sockudo {
+    type Compressed<S: Io> = CompressedWebSocketStream<S>;
 
-    fn text(text: &str) -> Bytes {
-        Bytes::copy_from_slice(text.as_bytes())
-    }
-
-    fn binary(bytes: &[u8]) -> Bytes {
-        Bytes::copy_from_slice(bytes)
-    }
-
-    async fn receive(
-        &mut self,
-        count: usize,
-        look: &mut impl FnMut(Kind, &[u8]),
-    ) -> Result<(), Fault> {
-        for _ in 0..count {
-            match self.next().await.ok_or("end of stream")?? {
-                Message::Text(text) => look(Kind::Text, &text),
-                Message::Binary(bytes) => look(Kind::Binary, &bytes),
-                _ => return Err(unexpected("a control frame")),
-            }
-        }
-        Ok(())
-    }
-
-    async fn receive_owned(
-        &mut self,
-        count: usize,
-        keep: &mut impl FnMut(Message),
-    ) -> Result<(), Fault> {
-        for _ in 0..count {
-            keep(self.next().await.ok_or("end of stream")??);
-        }
-        Ok(())
-    }
-
-    async fn feed_text(&mut self, text: &Bytes) -> Result<(), Fault> {
-        Ok(self.feed(Message::Text(text.clone())).await?)
-    }
-
-    async fn feed_binary(&mut self, bytes: &Bytes) -> Result<(), Fault> {
-        Ok(self.feed(Message::Binary(bytes.clone())).await?)
-    }
-
-    async fn flush(&mut self) -> Result<(), Fault> {
-        Ok(SinkExt::flush(self).await?)
-    }
-
-    async fn echo(&mut self, count: usize) -> Result<(), Fault> {
-        for _ in 0..count {
-            let message = self.next().await.ok_or("end of stream")??;
-            self.send(message).await?;
-        }
-        Ok(())
+    async fn wrap_compressed<S: Io>(io: S, terms: Terms) -> Result<Self::Compressed<S>, Fault> {
+        let deflate = DeflateConfig {
+            client_max_window_bits: DeflateWindowBits::try_from(OUR_WINDOW_BITS)?,
+            server_no_context_takeover: !terms.takeover,
+            client_no_context_takeover: !terms.takeover,
+            compression_level: 1,
+            ..DeflateConfig::default()
+        };
+        Ok(CompressedWebSocketStream::client(
+            io,
+            no_heartbeat(),
+            deflate,
+        ))
     }
 }
+
+macro_rules! ws {
+    ($stream:ident) => {
+        impl<S: Io> Ws for $stream<S> {
+            type Owned = Message;
+            type Text = Bytes;
+            type Binary = Bytes;
+
+            fn payload(owned: &Message) -> &[u8] {
+                owned.as_bytes()
+            }
+
+            fn text(text: &str) -> Bytes {
+                Bytes::copy_from_slice(text.as_bytes())
+            }
+
+            fn binary(bytes: &[u8]) -> Bytes {
+                Bytes::copy_from_slice(bytes)
+            }
+
+            async fn receive(
+                &mut self,
+                count: usize,
+                look: &mut impl FnMut(Kind, &[u8]),
+            ) -> Result<(), Fault> {
+                for _ in 0..count {
+                    match self.next().await.ok_or("end of stream")?? {
+                        Message::Text(text) => look(Kind::Text, &text),
+                        Message::Binary(bytes) => look(Kind::Binary, &bytes),
+                        _ => return Err(unexpected("a control frame")),
+                    }
+                }
+                Ok(())
+            }
+
+            async fn receive_owned(
+                &mut self,
+                count: usize,
+                keep: &mut impl FnMut(Message),
+            ) -> Result<(), Fault> {
+                for _ in 0..count {
+                    keep(self.next().await.ok_or("end of stream")??);
+                }
+                Ok(())
+            }
+
+            async fn feed_text(&mut self, text: &Bytes) -> Result<(), Fault> {
+                Ok(self.feed(Message::Text(text.clone())).await?)
+            }
+
+            async fn feed_binary(&mut self, bytes: &Bytes) -> Result<(), Fault> {
+                Ok(self.feed(Message::Binary(bytes.clone())).await?)
+            }
+
+            async fn flush(&mut self) -> Result<(), Fault> {
+                Ok(SinkExt::flush(self).await?)
+            }
+
+            async fn echo(&mut self, count: usize) -> Result<(), Fault> {
+                for _ in 0..count {
+                    let message = self.next().await.ok_or("end of stream")??;
+                    self.send(message).await?;
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+ws!(WebSocketStream);
+ws!(CompressedWebSocketStream);

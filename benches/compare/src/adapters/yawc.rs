@@ -6,9 +6,11 @@
 use bytes::Bytes;
 use futures_util::SinkExt;
 use url::Url;
-use yawc::{Frame, OpCode, Options, Role, WebSocket};
+use yawc::{CompressionLevel, Frame, OpCode, Options, Role, WebSocket};
 
-use crate::library::{Class, Fault, Io, Kind, Library, Profile, Setup, Ws, unexpected};
+use crate::library::{
+    Class, Deflating, Fault, Io, Kind, Library, Profile, Setup, Terms, Ws, unexpected,
+};
 
 pub struct Yawc;
 
@@ -23,10 +25,7 @@ impl Library for Yawc {
         let options = Options::default().with_utf8();
         let options = match setup.profile {
             Profile::Default => options,
-            Profile::Busy => options
-                .with_limits(64 << 20, 128 << 20)
-                .with_read_buffer_capacity(64 * 1024)
-                .with_backpressure_boundary(64 * 1024),
+            Profile::Busy => busy(options),
             Profile::Quiet => options.with_limits(64 << 20, 128 << 20),
         };
         Ok(WebSocket::from_stream(io, Role::Client, options)?)
@@ -39,6 +38,29 @@ impl Library for Yawc {
     async fn handshake<S: Io>(io: S) -> Result<impl Sized, Fault> {
         let url = Url::parse("ws://localhost/")?;
         Ok(WebSocket::handshake(url, io, Options::default().with_utf8()).await?)
+    }
+}
+
+fn busy(options: Options) -> Options {
+    options
+        .with_limits(64 << 20, 128 << 20)
+        .with_read_buffer_capacity(64 * 1024)
+        .with_backpressure_boundary(64 * 1024)
+}
+
+impl Deflating for Yawc {
+    type Compressed<S: Io> = WebSocket<S>;
+
+    async fn wrap_compressed<S: Io>(io: S, terms: Terms) -> Result<Self::Compressed<S>, Fault> {
+        let options =
+            busy(Options::default().with_utf8()).with_compression_level(CompressionLevel::new(1));
+        let answer = terms.answer();
+        Ok(WebSocket::from_stream_with_extensions(
+            io,
+            Role::Client,
+            Some(&answer),
+            options,
+        )?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file per mode; each builds its rows.
 
+mod deflate;
 mod handshake;
 pub mod mem;
 mod receive;
@@ -15,6 +16,7 @@ pub fn rows(server: &Rc<Server>) -> Result<Vec<Row>, Fault> {
     let mut rows = receive::rows();
     rows.extend(send::rows());
     rows.extend(handshake::rows());
+    rows.extend(deflate::rows()?);
     rows.extend(tcp::rows(server)?);
     Ok(rows)
 }
