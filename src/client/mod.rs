@@ -12,7 +12,7 @@ mod tests;
 mod tls;
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, ready};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
@@ -273,39 +273,55 @@ struct Prepared<D> {
     way: D,
 }
 
+impl Prepared<Dial> {
+    async fn open(self) -> Result<WsStream, Error> {
+        let (options, client) = (&self.options, &self.client);
+        let (own, shared) = (&options.dialling, &client.0.options.dialling);
+        // Settings of this connection alone are judged even where they are not needed.
+        let own_tls = own
+            .tls
+            .as_ref()
+            .map(|choice| connect::tls::connector(Some(choice)));
+        let own_tls = own_tls.transpose()?;
+        let resolver = own.resolver.as_deref().or(shared.resolver.as_deref());
+        let means = Means {
+            resolver: resolver.unwrap_or(&SystemResolver as &dyn Resolve),
+            fixed: &own.fixed_or(shared),
+            sockets: own.sockets.clone().or(&shared.sockets),
+            tls: &|| own_tls.clone().map_or_else(|| client.connector(), Ok),
+            redirects: own.redirects_or(shared),
+            proxy: own.proxy.as_ref().or(shared.proxy.as_ref()),
+        };
+        let target = self.plan.target.to_string();
+        let opened = trace::connecting(&target, connect::dial(self.plan, &means)).await?;
+        Ok(open(opened, &options.config, self.observer))
+    }
+}
+
+impl<S> Prepared<Over<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    async fn open(self) -> Result<WsStream<S>, Error> {
+        if let Some(name) = self.options.dialling.first_set() {
+            let message = format!("{name} cannot be used with over: it does not dial");
+            return Err(Error::config(message));
+        }
+        let (plan, stream) = (&self.plan, self.way.0);
+        let opened = trace::connecting(&plan.target, connect::over(plan, stream)).await?;
+        Ok(open(opened, &self.options.config, self.observer))
+    }
+}
+
 impl IntoFuture for Connect {
     type Output = Result<WsStream, Error>;
     type IntoFuture = Connecting<WsStream>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let Prepared {
-                plan,
-                client,
-                options,
-                observer,
-                ..
-            } = self.prepare()?;
-            let (own, shared) = (&options.dialling, &client.0.options.dialling);
-            // Settings of this connection alone are judged even where they are not needed.
-            let own_tls = own
-                .tls
-                .as_ref()
-                .map(|choice| connect::tls::connector(Some(choice)));
-            let own_tls = own_tls.transpose()?;
-            let resolver = own.resolver.as_deref().or(shared.resolver.as_deref());
-            let means = Means {
-                resolver: resolver.unwrap_or(&SystemResolver as &dyn Resolve),
-                fixed: &own.fixed_or(shared),
-                sockets: own.sockets.clone().or(&shared.sockets),
-                tls: &|| own_tls.clone().map_or_else(|| client.connector(), Ok),
-                redirects: own.redirects_or(shared),
-                proxy: own.proxy.as_ref().or(shared.proxy.as_ref()),
-            };
-            let target = plan.target.to_string();
-            let opened = trace::connecting(&target, connect::dial(plan, &means)).await?;
-            Ok(open(opened, &options.config, observer))
-        })
+        match self.prepare() {
+            Ok(prepared) => Box::pin(prepared.open()),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
     }
 }
 
@@ -317,16 +333,10 @@ where
     type IntoFuture = Connecting<WsStream<S>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let prepared = self.prepare()?;
-            if let Some(name) = prepared.options.dialling.first_set() {
-                let message = format!("{name} cannot be used with over: it does not dial");
-                return Err(Error::config(message));
-            }
-            let (plan, stream) = (&prepared.plan, prepared.way.0);
-            let opened = trace::connecting(&plan.target, connect::over(plan, stream)).await?;
-            Ok(open(opened, &prepared.options.config, prepared.observer))
-        })
+        match self.prepare() {
+            Ok(prepared) => Box::pin(prepared.open()),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
     }
 }
 

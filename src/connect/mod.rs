@@ -31,6 +31,7 @@ mod upgrade;
 mod url;
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -92,24 +93,26 @@ pub(crate) struct Opened<S> {
     pub(crate) stream: S,
     /// What came behind the 101: the first frames.
     pub(crate) read_already: Bytes,
-    pub(crate) handshake: Handshake,
+    pub(crate) handshake: Box<Handshake>,
 }
 
 /// Opens a connection of our own: goes to the URL, and on to wherever its answer leads.
 pub(crate) async fn dial(mut plan: Plan, means: &Means<'_>) -> Result<Opened<Transport>, Error> {
     let mut progress = Progress::new(&plan.target);
     let limits = plan.limits.clone();
-    let work = async {
-        let mut trail = Trail::new(&plan, &means.redirects);
-        loop {
-            let upgraded = reach(&plan, means, &trail, &mut progress).await?;
-            if !trail.follow(&upgraded.answer, &mut plan)? {
-                return Ok(upgraded);
+    let outcome = {
+        let work = pin!(async {
+            let mut trail = Trail::new(&plan, &means.redirects);
+            loop {
+                let upgraded = reach(&plan, means, &trail, &mut progress).await?;
+                if !trail.follow(&upgraded.answer, &mut plan)? {
+                    return Ok(upgraded);
+                }
+                progress.turn_to(&plan.target);
             }
-            progress.turn_to(&plan.target);
-        }
+        });
+        limits.within_whole(work).await
     };
-    let outcome = limits.within_whole(work).await;
     conclude(&limits, progress, outcome).await
 }
 
@@ -119,10 +122,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut progress = Progress::new(&plan.target);
-    let work = plan
-        .limits
-        .within(Phase::Upgrade, upgrade(stream, plan, &mut progress));
-    let outcome = plan.limits.within_whole(work).await;
+    let outcome = {
+        let upgrade = pin!(upgrade(stream, plan, &mut progress));
+        let work = pin!(plan.limits.within(Phase::Upgrade, upgrade));
+        plan.limits.within_whole(work).await
+    };
     conclude(&plan.limits, progress, outcome).await
 }
 
@@ -142,7 +146,7 @@ async fn reach(
     let mut stream = match (&target.host, proxy::route(means.proxy, target)?) {
         (_, Some(route)) => route.open(plan, means, trail, progress).await?,
         (Host::Unix(path), None) => {
-            let connecting = unix::connect(path.as_ref(), progress);
+            let connecting = pin!(unix::connect(path.as_ref(), progress));
             limits.within(Phase::Connect, connecting).await?.into()
         }
         (host, None) => {
@@ -152,11 +156,11 @@ async fn reach(
         }
     };
     if let Some(tls) = tls {
-        let handshake = tls.handshake(stream, &target.host, progress);
+        let handshake = pin!(tls.handshake(stream, &target.host, progress));
         stream = limits.within(Phase::Tls, handshake).await?;
         stream.set_secure();
     }
-    let upgrade = upgrade(stream, plan, progress);
+    let upgrade = pin!(upgrade(stream, plan, progress));
     limits.within(Phase::Upgrade, upgrade).await
 }
 
@@ -168,7 +172,13 @@ async fn resolve(
     means: &Means<'_>,
     progress: &mut Progress,
 ) -> Result<Vec<SocketAddr>, Stop> {
-    let resolving = dns::addresses(host, port, means.resolver, means.fixed, progress);
+    let resolving = pin!(dns::addresses(
+        host,
+        port,
+        means.resolver,
+        means.fixed,
+        progress
+    ));
     limits.within(Phase::Resolve, resolving).await
 }
 
@@ -180,7 +190,7 @@ async fn open_tcp(
     progress: &mut Progress,
 ) -> Result<Transport, Stop> {
     let left = limits.left(Phase::Connect, progress.began);
-    let connecting = tcp::connect(addresses, &means.sockets, left, progress);
+    let connecting = pin!(tcp::connect(addresses, &means.sockets, left, progress));
     Ok(limits.within(Phase::Connect, connecting).await?.into())
 }
 
@@ -200,7 +210,7 @@ where
                     stream: upgraded.stream,
                     // A copy of its own size: whoever keeps it should not keep the whole buffer.
                     read_already: Bytes::copy_from_slice(&upgraded.rest),
-                    handshake: Handshake::new(head, deflate, progress.succeeded()),
+                    handshake: Box::new(Handshake::new(head, deflate, progress.succeeded())),
                 });
             }
             Answer::Refused(head) => {

@@ -1,6 +1,7 @@
 //! How far connecting has come, and the deadlines over it.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -174,11 +175,12 @@ impl Limits {
         self.of(phase).map_or(left, |limit| limit.min(left))
     }
 
-    /// Ends the work of a phase at the limit of that phase, if it has one.
+    /// Ends the work of a phase at the limit of that phase, if it has one. The work stays where it is: it is
+    /// large, and would be moved at every step outwards.
     pub(super) async fn within<T>(
         &self,
         phase: Phase,
-        work: impl Future<Output = Result<T, Error>>,
+        work: Pin<&mut impl Future<Output = Result<T, Error>>>,
     ) -> Result<T, Stop> {
         let Some(limit) = self.of(phase) else {
             return Ok(work.await?);
@@ -192,7 +194,7 @@ impl Limits {
     /// Ends all of the work at the deadline over everything.
     pub(super) async fn within_whole<T>(
         &self,
-        work: impl Future<Output = Result<T, Stop>>,
+        work: Pin<&mut impl Future<Output = Result<T, Stop>>>,
     ) -> Result<T, Stop> {
         match timeout(self.whole, work).await {
             Ok(done) => done,

@@ -45,7 +45,11 @@ where
     let mut response = ResponseReader::new(offer, &key);
     let mut buffer = BytesMut::new();
     let answer = loop {
-        buffer.reserve(READ_SIZE);
+        buffer.reserve(if progress.received == 0 {
+            FIRST_READ
+        } else {
+            READ_SIZE
+        });
         match stream.read_buf(&mut buffer).await {
             Ok(length @ 1..) => progress.received += length,
             ended => {
@@ -156,6 +160,9 @@ pub(super) async fn read_body<S: AsyncRead + Unpin>(
 
 /// How long the body of a refusal may take to arrive, while the connect deadline allows.
 const BODY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Larger than most responses of servers that accept, and small for the allocator.
+const FIRST_READ: usize = 1000;
 
 /// Larger than nearly every response, and small enough to be dropped without regret.
 pub(super) const READ_SIZE: usize = 4 << 10;

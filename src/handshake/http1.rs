@@ -1,5 +1,7 @@
 //! HTTP/1.1 response heads (RFC 9112), read as they arrive; what follows a head stays where it is.
 
+use std::mem::MaybeUninit;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 
@@ -14,6 +16,8 @@ use crate::error::HandshakeError;
 pub(crate) struct HeadReader {
     /// How many bytes of the buffer have been searched for the end of the head.
     searched: usize,
+    /// Whether a line of the head begins with white space.
+    folded: bool,
     /// How long all heads so far were: the limit is on their sum.
     spent: usize,
     /// How many interim responses have come.
@@ -64,7 +68,9 @@ impl HeadReader {
         self.spent += end;
         self.searched = 0;
         let mut head = buffer.split_to(end);
-        unfold(&mut head)?;
+        if std::mem::take(&mut self.folded) {
+            unfold(&mut head)?;
+        }
         // A copy of its own size: the fields of an open connection keep it, and the buffer is large.
         parse(&Bytes::copy_from_slice(&head)).map(Some)
     }
@@ -78,8 +84,10 @@ impl HeadReader {
             match &buffer[at + 1..] {
                 [b'\n', ..] => return Some(at + 2),
                 [b'\r', b'\n', ..] => return Some(at + 3),
-                _ => from = at + 1,
+                [b' ' | b'\t', ..] => self.folded = true,
+                _ => {}
             }
+            from = at + 1;
         }
         None
     }
@@ -133,10 +141,12 @@ fn unfold(head: &mut [u8]) -> Result<(), HandshakeError> {
 }
 
 fn parse(head: &Bytes) -> Result<Response<()>, HandshakeError> {
-    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    let mut parsed = httparse::Response::new(&mut fields);
+    // Not filled with anything: that would take longer than the parsing.
+    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut parsed = httparse::Response::new(&mut []);
     let complain = |what| bad_head(what, head);
-    match parsed.parse(head) {
+    let config = httparse::ParserConfig::default();
+    match config.parse_response_with_uninit_headers(&mut parsed, head, &mut fields) {
         Ok(httparse::Status::Complete(length)) if length == head.len() => {}
         Ok(_) => return Err(complain("a line that ends too early")),
         Err(httparse::Error::TooManyHeaders) => {

@@ -100,7 +100,8 @@ pub struct WsStream<T = Transport> {
     write_high_water: usize,
     close_timeout: Duration,
     observer: Option<Observer>,
-    handshake: Handshake,
+    /// Elsewhere, because the stream is moved about, and this is large and seldom asked for.
+    handshake: Box<Handshake>,
 }
 
 enum State {
@@ -134,7 +135,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         reason = "a caller has no more use for it"
     )]
     pub fn from_upgraded(io: T, read_already: Bytes, config: Config) -> Self {
-        Self::opened(io, read_already, &config, Handshake::default(), None)
+        Self::opened(io, read_already, &config, Box::default(), None)
     }
 
     /// Sends what is queued and the Pong that is due.
@@ -302,7 +303,7 @@ impl<T> WsStream<T> {
         io: T,
         read_already: Bytes,
         config: &Config,
-        handshake: Handshake,
+        handshake: Box<Handshake>,
         observer: Option<Observer>,
     ) -> Self {
         let watch = Watch::new(config.liveness.clone(), &handshake.report().target);

@@ -1,6 +1,7 @@
 //! The way to one target through a proxy.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 
 use http::HeaderMap;
 use tokio::time::Instant;
@@ -108,8 +109,11 @@ impl Route {
         // What is said of TLS in the report is about the server's.
         let mut apart = Progress::new(target);
         apart.report.proxy = Some(report.clone());
-        let tunnel = self.tunnel(stream, progress.since.checked_add(left), &mut apart);
-        let stream = limits.within(Phase::Proxy, tunnel).await?;
+        let deadline = progress.since.checked_add(left);
+        let stream = {
+            let tunnel = pin!(self.tunnel(stream, deadline, &mut apart));
+            limits.within(Phase::Proxy, tunnel).await?
+        };
         report.tls = apart.report.tls;
         report.elapsed = Some(progress.since.elapsed());
         progress.report.proxy = Some(report);

@@ -91,7 +91,7 @@ struct Shared<T> {
     /// The user's observer, which is called when the lock is free.
     observer: Option<Observer>,
     overheard: Overheard,
-    handshake: Handshake,
+    handshake: Box<Handshake>,
 }
 
 /// The connection, and what is known of those who use it.
