@@ -276,25 +276,52 @@ fn a_ping_is_answered_driven() {
     });
 }
 
+/// A sender finds that nothing more can be written, and the others hear of it while nothing comes.
+async fn a_write_fails((sender, mut receiver): (Sender, Receiver), server: Server) {
+    let [mut sending, mut waiting] = [sender.clone(), sender];
+    let tasks = vec![
+        spawn(async move { while sending.send("more").await.is_ok() {} }),
+        spawn(async move {
+            assert!(!waiting.closed().await.clean);
+        }),
+        spawn(async move {
+            let error = receiver.next().await.expect("an error").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Reset);
+        }),
+    ];
+    yield_now().await;
+    server.0.refuse();
+    all(tasks).await;
+}
+
+#[test]
+fn a_write_fails_split() {
+    check(|| {
+        let (ws, server) = open(3);
+        a_write_fails(ws.split(), server)
+    });
+}
+
+#[test]
+fn a_write_fails_driven() {
+    check(|| {
+        let (ws, server) = open(3);
+        a_write_fails(ws.spawn(Inbox::default()), server)
+    });
+}
+
 /// Nobody flushes: what is queued leaves with the task.
 #[test]
 fn the_task_sends_what_was_only_queued() {
     check(|| async {
         let (ws, mut server) = open(3);
-        let (sender, receiver) = ws.spawn(Inbox::default());
-        let tasks = [["1", "2"], ["3", "4"]].map(|texts| {
-            let mut sender = sender.clone();
-            spawn(async move {
-                sender.feed(texts[0]).await.unwrap();
-                sender.reserve().await.unwrap().send(texts[1]).unwrap();
-                sender
-            })
+        let (mut sender, receiver) = ws.spawn(Inbox::default());
+        let feeding = spawn(async move {
+            sender.feed("1").await.unwrap();
+            sender
         });
-        for _ in 0..4 {
-            assert_eq!(server.next().await.expect("a frame").0, TEXT);
-        }
-        all(tasks.into()).await;
-        drop(receiver);
+        server.expect(TEXT, "1").await;
+        drop((feeding.await.unwrap(), receiver));
     });
 }
 

@@ -43,6 +43,13 @@ pub(crate) fn pipe(capacity: usize) -> (End, End) {
     (near, far)
 }
 
+impl End {
+    /// Takes nothing more of what the other side writes, and tells it so.
+    pub(crate) fn refuse(&self) {
+        finish(&self.incoming);
+    }
+}
+
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
