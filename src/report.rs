@@ -45,6 +45,8 @@ pub struct ConnectReport {
     /// Each address that was tried, in the order in which the attempts began: they overlap. The one
     /// without an error is the one in use.
     pub attempts: Vec<Attempt>,
+    /// How long it took to reach the Unix socket; `None` if it was not reached, or there is none.
+    pub unix: Option<Duration>,
     /// The TLS handshake; `None` without TLS, or if it failed.
     pub tls: Option<TlsReport>,
     /// How long the server took to answer the opening handshake (RFC 6455 §4); `None` if it did not.
@@ -200,7 +202,11 @@ impl fmt::Display for ConnectReport {
             write!(f, "\n  {:<9}{}", "via", proxy.name())?;
         }
         self.phase(f, Phase::Resolve, "resolve", &self.resolved())?;
-        let attempts: Vec<_> = self.attempts.iter().map(ToString::to_string).collect();
+        let mut attempts: Vec<_> = self.attempts.iter().map(ToString::to_string).collect();
+        attempts.extend(
+            self.unix
+                .map(|took| format!("Unix socket: connected in {took:.1?}")),
+        );
         self.phase(f, Phase::Connect, "connect", &attempts)?;
         let proxy = self
             .proxy

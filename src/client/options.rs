@@ -217,6 +217,7 @@ macro_rules! shared_setters {
         /// The phases are [`Resolve`](crate::Phase::Resolve), [`Connect`](crate::Phase::Connect),
         /// [`Proxy`](crate::Phase::Proxy), [`Tls`](crate::Phase::Tls) and
         /// [`Upgrade`](crate::Phase::Upgrade); the limit of `Connect` is for all addresses together.
+        /// Each redirect has its limits anew, and so has each name: a proxy's and the server's.
         /// When it passes, the error is of kind [`Timeout`](crate::ErrorKind::Timeout) with that
         /// phase. Setting a phase again replaces its limit.
         ///

@@ -3,6 +3,7 @@
 
 mod handshake;
 mod protocol;
+mod quote;
 mod redirect;
 
 use std::borrow::Cow;
@@ -20,6 +21,7 @@ use crate::report::ConnectReport;
 
 pub use self::handshake::HandshakeError;
 pub use self::protocol::ProtocolError;
+pub(crate) use self::quote::{quotable, reason};
 pub use self::redirect::RedirectError;
 
 /// Everything that can go wrong, in 8 bytes.
@@ -408,31 +410,13 @@ fn refusal(response: &Response<Bytes>, note: &str, hide: impl Fn(&[u8]) -> Vec<u
         message.push_str("; this client speaks 13)");
     }
     message.push_str(note);
-    let reason = quotable(&hide(beginning(response.body())));
+    let reason = reason(response.body(), hide);
     if !reason.is_empty() {
         message.push_str(": ");
         message.push_str(&reason);
     }
     message
 }
-
-/// The beginning of what a server sent, on one line.
-pub(crate) fn quotable(bytes: &[u8]) -> String {
-    let text: String = String::from_utf8_lossy(beginning(bytes))
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(QUOTED_CHARS)
-        .collect();
-    text.trim().to_owned()
-}
-
-/// More than [`quotable`] shows of it.
-pub(crate) fn beginning(bytes: &[u8]) -> &[u8] {
-    &bytes[..bytes.len().min(8 * QUOTED_CHARS)]
-}
-
-/// Enough for an API's one-line reason; not enough to flood a log.
-const QUOTED_CHARS: usize = 200;
 
 const _: () = {
     const fn is_send_sync<T: Send + Sync + 'static>() {}

@@ -139,7 +139,7 @@ fn an_end_or_a_reset_in_the_answer_is_a_failure_of_the_proxy() {
                 assert!(error.is_retryable(), "{error}");
                 assert!(error.source().unwrap().is::<io::Error>());
                 let words = if cut == 0 {
-                    "before it answered CONNECT"
+                    "before it answered CONNECT; if it speaks TLS, write https:// in its URL"
                 } else {
                     "in the middle of its answer to CONNECT"
                 };

@@ -163,7 +163,8 @@ fn a_proxy_whose_certificate_is_not_trusted_gets_nothing() {
             let message = error.to_string();
             let name = format!("the proxy https://{}: ", proxy.address);
             assert!(
-                message.contains(&name) && message.contains("certificate"),
+                message.contains(&name)
+                    && message.contains("Proxy::tls sets: the server's certificate"),
                 "{message}"
             );
             assert_eq!(

@@ -150,6 +150,13 @@ fn a_unix_socket_is_a_place_to_connect_to() {
         });
         let mut ws = longwire::connect(&url).await.unwrap();
         assert!(ws.get_ref().peer_addr().is_err() && !ws.get_ref().is_tls());
+        let report = ws.handshake().report();
+        assert!(report.unix.is_some() && report.attempts.is_empty());
+        let shown = report.to_string();
+        assert!(
+            shown.contains("\n  connect  Unix socket: connected in "),
+            "{shown}"
+        );
         assert!(ws.close(CloseCode::NORMAL, "").await.unwrap().clean);
         join(server).await;
         std::fs::remove_dir_all(folder).unwrap();

@@ -13,7 +13,7 @@ use super::server::Credentials;
 use super::{Destination, fault, lost};
 use crate::connect::secrets::Secrets;
 use crate::connect::upgrade::{READ_SIZE, read_body, send};
-use crate::error::{Error, ErrorKind, HandshakeError, Phase, beginning, quotable};
+use crate::error::{Error, ErrorKind, HandshakeError, Phase, quotable, reason};
 use crate::handshake::basic;
 use crate::handshake::http1::{HeadReader, is_tls};
 use crate::handshake::request::in_capitals;
@@ -61,11 +61,12 @@ pub(super) fn encode(destination: &Destination<'_>, fields: &HeaderMap) -> Vec<u
 }
 
 /// Sends the request that [`encode`] has written, and waits for the answer; of a refusal, for its
-/// body too, for a second at most and not longer than to the deadline.
+/// body too, for a second at most and not longer than to the deadline. `hint` is for who gets no answer.
 pub(super) async fn open<S>(
     stream: &mut S,
     request: &[u8],
     fields: &HeaderMap,
+    hint: &str,
     deadline: Option<Instant>,
 ) -> Result<(), Error>
 where
@@ -84,7 +85,7 @@ where
             ended => {
                 let error = unsent.take().or_else(|| ended.err());
                 return Err(match received {
-                    0 => lost(error, "before it answered CONNECT"),
+                    0 => lost(error, &format!("before it answered CONNECT{hint}")),
                     _ => lost(error, "in the middle of its answer to CONNECT"),
                 });
             }
@@ -149,9 +150,8 @@ fn refusal(response: Response<Bytes>, fields: &HeaderMap) -> Error {
             let _ = write!(message, " ({})", quotable(&secrets.hide(&wanted)));
         }
     }
-    let reason = quotable(&secrets.hide(beginning(response.body())));
-    // A page is for browsers, and its beginning says nothing.
-    if !reason.is_empty() && !reason.starts_with('<') {
+    let reason = reason(response.body(), |text| secrets.hide(text));
+    if !reason.is_empty() {
         let _ = write!(message, ": {reason}");
     }
     Error::new(ErrorKind::Proxy, Phase::Proxy, message).with_response(response)

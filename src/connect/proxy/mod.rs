@@ -79,7 +79,7 @@ fn lost(error: Option<io::Error>, at: &str) -> Error {
     };
     let message = match error.kind() {
         io::ErrorKind::UnexpectedEof => format!("it closed the connection {at}"),
-        _ => format!("the connection to it was lost {at}: {error}"),
+        _ => format!("the connection to it was lost ({error}) {at}"),
     };
     fault(message).with_source(error)
 }

@@ -148,14 +148,21 @@ impl Route {
         if let Some(tls) = &self.tls {
             let secured = tls.handshake(stream, &self.server.host, progress).await;
             stream = secured.map_err(|error| match error.kind() {
-                ErrorKind::Tls => error.with_phase(Phase::Proxy),
+                ErrorKind::Tls => error
+                    .with_phase(Phase::Proxy)
+                    .context("TLS with it, which Proxy::tls sets"),
                 _ => fault(error.to_string()).with_source(error),
             })?;
         }
         let request = self.request.as_deref().unwrap_or_default();
         match self.server.scheme {
             Scheme::Http | Scheme::Https => {
-                super::http::open(&mut stream, request, &self.fields, deadline).await?;
+                // Most ends of TLS hang up on who does not speak it.
+                let hint = match self.tls {
+                    Some(_) => "",
+                    None => "; if it speaks TLS, write https:// in its URL",
+                };
+                super::http::open(&mut stream, request, &self.fields, hint, deadline).await?;
             }
             Scheme::Socks4 | Scheme::Socks4a => socks4::open(&mut stream, request).await?,
             Scheme::Socks5 | Scheme::Socks5h => {
