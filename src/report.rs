@@ -241,7 +241,7 @@ impl ProxyReport {
     /// The proxy, and the variable that names it, for who does not know where it comes from.
     pub(crate) fn name(&self) -> String {
         match self.variable {
-            Some(variable) => format!("{} (named by {variable})", self.url),
+            Some(variable) => format!("{}, named by {variable}", self.url),
             None => self.url.clone(),
         }
     }

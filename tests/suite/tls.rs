@@ -106,7 +106,7 @@ fn a_certificate_that_nobody_vouches_for_is_refused() {
         assert_error(&error, ErrorKind::Tls, Phase::Tls);
         let shown = error.to_string();
         assert!(
-            shown.contains("it is signed by itself (CN=rcgen"),
+            shown.contains("it is signed by itself (\"CN=rcgen"),
             "{shown}"
         );
         assert!(error.source().is_some());

@@ -193,7 +193,7 @@ fn a_certificate_that_no_chain_of_authorities_leads_to_is_refused() {
                 local(&theirs),
                 "localhost",
                 &[
-                    "nobody whom this client trusts has issued it, but (CN=theirs)",
+                    "nobody whom this client trusts has issued it, but \"CN=theirs\"",
                     "add_root_pem",
                 ],
             ),

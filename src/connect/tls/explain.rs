@@ -142,11 +142,11 @@ fn unknown_issuer(certificate: &CertificateReport) -> String {
     let issuer: String = certificate.issuer.chars().take(MOST_CHARS).collect();
     if certificate.issuer == certificate.subject {
         return format!(
-            "it is signed by itself ({issuer}) and nobody whom this client trusts has issued it; if \
+            "it is signed by itself (\"{issuer}\") and nobody whom this client trusts has issued it; if \
              it is your own, trust it by Tls::add_root_pem"
         );
     }
-    format!("nobody whom this client trusts has issued it, but ({issuer}){OR_INCOMPLETE}")
+    format!("nobody whom this client trusts has issued it, but \"{issuer}\"{OR_INCOMPLETE}")
 }
 
 /// A rule for chains of certificates that is broken (RFC 5280 §6.1). Their names are all that is known

@@ -269,7 +269,7 @@ async fn an_unknown_issuer_says_what_to_do() {
     let certificate = Authority::new("theirs").localhost();
     let shown = failure_with(&Authority::new("ours"), &certificate).await;
     assert!(
-        shown.contains("has issued it, but (CN=theirs), or the server does not send"),
+        shown.contains("has issued it, but \"CN=theirs\", or the server does not send"),
         "{shown}"
     );
     assert!(shown.contains("add_root_pem"), "{shown}");
