@@ -77,7 +77,8 @@ pub use self::report::{
 pub use self::send_options::{Compress, SendOptions};
 pub use self::stream::{
     Batch, ByteStream, CompressedTraffic, ControlFrame, Inbox, InboxStats, MessageReader,
-    MessageRef, Permit, ReuniteError, Stats, Traffic, TrySendError, WsReceiver, WsSender, WsStream,
+    MessageRef, MessageWriter, Permit, ReuniteError, Stats, Traffic, TrySendError, WsReceiver,
+    WsSender, WsStream,
 };
 pub use self::utf8::Utf8Bytes;
 pub use bytes;

@@ -90,6 +90,16 @@ impl Protocol {
         self.assembler.hand_on(message);
     }
 
+    /// Whether a whole control frame is at the beginning of `input`.
+    pub(crate) fn control_is_next(&self, input: &[u8]) -> bool {
+        !self.assembler.is_in_frame()
+            && Header::parse(input).is_ok_and(|parsed| {
+                parsed.is_some_and(|(header, used)| {
+                    header.opcode.is_control() && used as u64 + header.len <= input.len() as u64
+                })
+            })
+    }
+
     /// Whether a text has begun to come in one frame and will be of at most `limit` bytes with its
     /// header.
     pub(crate) fn is_short_text(&self, input: &[u8], limit: usize) -> bool {

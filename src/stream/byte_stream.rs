@@ -147,6 +147,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ByteStream<T> {
 pub(super) fn to_io(error: Error) -> io::Error {
     let kind = match error.kind() {
         ErrorKind::Closed => io::ErrorKind::BrokenPipe,
+        ErrorKind::Config => io::ErrorKind::InvalidInput,
         ErrorKind::Reset => io::ErrorKind::ConnectionReset,
         ErrorKind::Protocol | ErrorKind::Utf8 | ErrorKind::Deflate | ErrorKind::TooLarge => {
             io::ErrorKind::InvalidData
@@ -158,4 +159,4 @@ pub(super) fn to_io(error: Error) -> io::Error {
 }
 
 /// The most that one message carries: what a write copies at once.
-const MESSAGE_SIZE: usize = 64 << 10;
+pub(super) const MESSAGE_SIZE: usize = 64 << 10;

@@ -31,7 +31,8 @@ pub use self::byte_stream::ByteStream;
 use self::ending::Ending;
 pub use self::observer::ControlFrame;
 pub(crate) use self::observer::Observer;
-pub use self::parts::MessageReader;
+use self::parts::Unfinished;
+pub use self::parts::{MessageReader, MessageWriter};
 use self::read_buffer::ReadBuffer;
 use self::receiving::STREAK;
 pub use self::split::{
@@ -98,6 +99,10 @@ pub struct WsStream<T = Transport> {
     stats: Counters,
     watch: Watch,
     write_high_water: usize,
+    /// A message may be queued at once when less than this waits to be written: one more than the
+    /// high-water mark, and 0 while a message that is sent in parts is unfinished.
+    ready_below: usize,
+    unfinished: Option<Unfinished>,
     close_timeout: Duration,
     observer: Option<Observer>,
     /// Elsewhere, because the stream is moved about, and this is large and seldom asked for.
@@ -337,6 +342,8 @@ impl<T> WsStream<T> {
             stats: counters,
             watch,
             write_high_water: config.write_high_water,
+            ready_below: config.write_high_water.saturating_add(1),
+            unfinished: None,
             close_timeout: config.close_timeout,
             observer,
             handshake,

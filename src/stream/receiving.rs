@@ -194,7 +194,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     }
 
     /// Takes what lies in the read buffer, up to the next event; `None` when more must be read.
-    fn receive_frame(&mut self, role: Role, cx: &mut Context<'_>) -> Option<Step> {
+    pub(super) fn receive_frame(&mut self, role: Role, cx: &mut Context<'_>) -> Option<Step> {
         match self.protocol.receive(self.read.unread()) {
             Ok((taken, None)) => {
                 self.read.consume(taken);

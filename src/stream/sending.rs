@@ -22,7 +22,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// # Errors
     ///
     /// Kind `Closed` after the end of the connection or after a Close frame; `Reset` or `Io` when
-    /// the transport fails.
+    /// the transport fails; `Config` while a message that is sent in parts is unfinished
+    /// ([`send_parts`](Self::send_parts)).
     ///
     /// # Cancel safety
     ///
@@ -196,7 +197,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             );
             return Err(Error::new(ErrorKind::Config, Phase::Open, message));
         }
-        self.ready().await?;
+        poll_fn(|cx| self.poll_room(cx)).await?;
         self.queue.push(Opcode::Ping, true, payload);
         self.watch.round_trips().sent(payload, watch::now());
         self.stats.sent.pings += 1;
@@ -265,16 +266,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     /// Waits until a message may be queued.
     async fn ready(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_ready_to_queue(cx)).await
+        poll_fn(|cx| self.poll_room(cx)).await?;
+        self.check_finished()
     }
 
     /// Whether a message may be queued without a wait, which is nearly always.
     #[inline]
     fn is_ready(&self) -> bool {
-        self.queue.len() <= self.write_high_water && self.is_open()
+        self.queue.len() < self.ready_below && self.is_open()
     }
 
     pub(super) fn poll_ready_to_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.check_open()?;
+        self.check_finished()?;
+        self.poll_room(cx)
+    }
+
+    /// Waits until something may be queued.
+    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.check_open()?;
         if self.queue.len() > self.write_high_water {
             let flushed = self.poll_out(Role::Writer, cx);

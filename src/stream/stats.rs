@@ -76,10 +76,15 @@ impl Traffic {
         self.bytes += len as u64;
     }
 
-    /// As [`message`](Self::message), of one that went by in parts.
-    pub(super) fn handed_on(&mut self, handed: Handed) {
+    /// As [`message`](Self::message), of one that went out in parts.
+    pub(super) fn in_parts(&mut self, size: u64) {
         self.messages += 1;
-        self.bytes += handed.size;
+        self.bytes += size;
+    }
+
+    /// As [`message`](Self::message), of one that came in parts.
+    pub(super) fn handed_on(&mut self, handed: Handed) {
+        self.in_parts(handed.size);
         if let Some(carried) = handed.inflated_from {
             self.compressed.messages += 1;
             self.compressed.bytes_before += handed.size;

@@ -40,6 +40,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WsStream<T> {
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         let this = self.get_mut();
         this.check_open()?;
+        this.check_finished()?;
         this.queue_message(message);
         Ok(())
     }

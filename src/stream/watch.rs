@@ -267,7 +267,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     /// Reads what there is on behalf of somebody who only writes, or of a reader that has no room for
     /// messages, so that nobody is called dead whose bytes are there. They stay in the buffer.
-    fn read_unasked(&mut self, role: Role, cx: &mut Context<'_>) -> Sight {
+    pub(super) fn read_unasked(&mut self, role: Role, cx: &mut Context<'_>) -> Sight {
         loop {
             match self.read.poll_more(&mut self.io, cx) {
                 Some(Poll::Ready(Ok(count @ 1..))) => {
@@ -292,6 +292,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     }
 
     fn push_app_ping(&mut self, in_place_of_ping: bool) {
+        if self.unfinished.is_some() {
+            // No message may stand inside another (RFC 6455 §5.4); what was not asked is not answered.
+            if let Some(keepalive) = &mut self.watch.rest.keepalive {
+                keepalive.answered();
+            }
+            if in_place_of_ping {
+                self.push_ping();
+            }
+            return;
+        }
         let liveness = self.watch.rest.liveness.as_ref();
         if let Some(ping) = liveness.and_then(|liveness| liveness.app_ping.as_ref()) {
             let text = ping.text.clone();

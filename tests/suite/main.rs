@@ -51,7 +51,9 @@ mod negotiation;
 #[cfg(feature = "deflate")]
 mod parts_deflate;
 mod parts_mixed;
+mod parts_random;
 mod parts_receive;
+mod parts_send;
 mod promises;
 mod properties;
 #[cfg(feature = "proxy")]

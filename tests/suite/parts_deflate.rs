@@ -1,11 +1,12 @@
 //! Compressed messages in parts (RFC 7692): inflated as they arrive, whatever comes out of them.
 
 use futures::FutureExt;
-use longwire::{Deflate, ErrorKind, Phase};
+use longwire::{Deflate, ErrorKind, MessageKind, Phase};
 
 use crate::support::alloc::Meter;
-use crate::support::compressed::{agreed, agreed_with, asking, binary, text};
+use crate::support::compressed::{agreed, agreed_with, asking, binary, received, text};
 use crate::support::deflate::{Blocks, Encoder, Symbol};
+use crate::support::inflate::StrictInflater;
 use crate::support::parts::{LITTLE, begins, rest, whole};
 use crate::support::random::Random;
 use crate::support::run::paused;
@@ -192,6 +193,26 @@ fn what_cannot_be_inflated_or_is_no_text_fails_the_connection() {
                 }
                 ends(&mut ws).await;
             }
+        }
+    });
+}
+
+/// Uncompressed messages always are allowed (RFC 7692 §6), and the compressor never saw this one.
+#[test]
+fn a_message_sent_in_parts_goes_uncompressed_between_compressed_ones() {
+    paused(async {
+        let (mut ws, mut peer) = agreed("").await;
+        let mut inflater = StrictInflater::new(15, true);
+        let long = "the same, ".repeat(50);
+        for _ in 0..3 {
+            ws.send_text(&long).await.unwrap();
+            let (bytes, compressed) = received(&mut peer, &mut inflater).await;
+            assert_eq!((&bytes[..], compressed), (long.as_bytes(), true));
+            let mut message = ws.send_parts(MessageKind::Text);
+            message.send(long.clone()).await.unwrap();
+            message.finish().await.unwrap();
+            let (bytes, compressed) = received(&mut peer, &mut inflater).await;
+            assert_eq!((&bytes[..], compressed), (long.as_bytes(), false));
         }
     });
 }

@@ -51,7 +51,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// was queued; Pongs and Close frames leave with whichever half is polled next.
     ///
     /// Whoever uses the connection from one task has no use for this, and pays nothing for it. To lend
-    /// messages ([`next_batch`](Self::next_batch)) takes the whole stream.
+    /// messages ([`next_batch`](Self::next_batch)), and to receive or send them in parts, takes the whole
+    /// stream.
     ///
     /// ```
     /// # async fn example() -> Result<(), longwire::Error> {

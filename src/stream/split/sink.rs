@@ -30,6 +30,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WsSender<T> {
         this.flush_until = None;
         this.shared.with(|link| {
             link.ws.check_open()?;
+            link.ws.check_finished()?;
             link.put(this.seat, Outgoing::Owned(message));
             Ok(())
         })
