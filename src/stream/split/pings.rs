@@ -18,8 +18,8 @@ use crate::stream::watch;
 impl<T: AsyncRead + AsyncWrite + Unpin> WsSender<T> {
     /// Sends a Ping and waits for its Pong: how long that took.
     ///
-    /// The Pong is read by the receiving half: while that is alive and nobody polls it, no Pong can
-    /// be seen.
+    /// The Pong is read by the receiving half: while that is alive and nobody polls it, or while the
+    /// inbox of a connection that a task drives [blocks](crate::Inbox::block), no Pong can be seen.
     ///
     /// ```
     /// # async fn example(sender: &mut longwire::WsSender) -> Result<(), longwire::Error> {
