@@ -108,7 +108,7 @@ impl Progress {
                 "the server does not answer; if it does not speak TLS on this port, use ws://"
                     .to_owned()
             }
-            Phase::Proxy => "the proxy does not answer".to_owned(),
+            Phase::Proxy => "the proxy has not opened the way".to_owned(),
             _ => "the server does not answer".to_owned(),
         };
         let phase = self.phase;
