@@ -20,6 +20,7 @@ pub(crate) struct Outcome {
 pub(crate) enum By {
     Next,
     Batch,
+    Parts,
 }
 
 /// Receives until the end.
@@ -61,6 +62,27 @@ async fn next(
                 MessageRef::Binary(bytes) => Message::from(bytes.to_vec()),
             }));
         })),
+        By::Parts => {
+            let mut message = match ws.next_parts().await? {
+                Ok(message) => message,
+                Err(error) => return Some(Err(error)),
+            };
+            let mut bytes = Vec::new();
+            while let Some(chunk) = message.chunk().await {
+                match chunk {
+                    Ok(chunk) => bytes.extend(chunk),
+                    // A Close inside a message ends the connection cleanly.
+                    Err(error) if error.kind() == ErrorKind::Closed => return None,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            messages.push(if message.is_text() {
+                Message::from(String::from_utf8(bytes).expect("text"))
+            } else {
+                Message::from(bytes)
+            });
+            Some(Ok(()))
+        }
     }
 }
 

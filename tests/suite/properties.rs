@@ -3,10 +3,11 @@
 
 use std::collections::HashSet;
 
-use longwire::{CloseCode, Config, ErrorKind, Message, WsStream};
+use longwire::{CloseCode, Config, ErrorKind, Message, MessageKind, WsStream};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::support::io::{Chaos, Cuts, Endless, Exhausted};
+use crate::support::parts::rest;
 use crate::support::pipe::pipe;
 use crate::support::random::Random;
 use crate::support::run::paused;
@@ -38,6 +39,40 @@ async fn outcome<T: AsyncRead + AsyncWrite + Unpin>(mut ws: WsStream<T>) -> Outc
     Outcome {
         messages,
         error,
+        code: info.code,
+        clean: info.clean,
+    }
+}
+
+/// The same of a stream that is read in parts.
+async fn outcome_in_parts(bytes: &[u8], cuts: Cuts, random: &mut Random) -> Outcome {
+    let io = Chaos::over(replay(bytes))
+        .read_cuts(cuts)
+        .not_ready_one_in(4, random.fork());
+    let mut ws = upgraded(io, Config::default());
+    let mut messages = Vec::new();
+    let mut failure = None;
+    while let Some(begun) = ws.next_parts().await {
+        assert!(failure.is_none(), "{begun:?} behind {failure:?}");
+        match begun {
+            Ok(message) => {
+                let kind = message.kind();
+                let (bytes, failed) = rest(message).await;
+                failure = failed;
+                match kind {
+                    _ if failure.is_some() => {}
+                    MessageKind::Text => messages.push(String::from_utf8(bytes).unwrap().into()),
+                    MessageKind::Binary => messages.push(bytes.into()),
+                }
+            }
+            Err(error) => failure = Some(error),
+        }
+    }
+    let info = ws.close_info().expect("it is over");
+    Outcome {
+        messages,
+        // A Close inside a message ends that with an error, and the connection cleanly.
+        error: failure.map(|error| error.kind()).filter(|_| !info.clean),
         code: info.code,
         clean: info.clean,
     }
@@ -142,6 +177,9 @@ fn any_cut_of_a_valid_stream_gives_the_same_messages() {
             let cuts = Cuts::Random(random.fork(), most);
             let cut = outcome_cut(&bytes, cuts, &mut random).await;
             assert_eq!(cut, expected, "round {round}, cut to {most}");
+            let cuts = Cuts::Random(random.fork(), most);
+            let in_parts = outcome_in_parts(&bytes, cuts, &mut random).await;
+            assert_eq!(in_parts, expected, "round {round}, in parts");
         }
     });
 }
@@ -190,6 +228,12 @@ fn any_cut_of_a_spoilt_stream_gives_the_same_outcome() {
             let cuts = Cuts::Random(random.fork(), most);
             let cut = outcome_cut(&bytes, cuts, &mut random).await;
             assert_eq!(cut, whole, "round {round}, cut to {most}");
+            // In parts a message may be longer.
+            if whole.error != Some(ErrorKind::TooLarge) {
+                let cuts = Cuts::Random(random.fork(), most);
+                let in_parts = outcome_in_parts(&bytes, cuts, &mut random).await;
+                assert_eq!(in_parts, whole, "round {round}, in parts");
+            }
         }
     });
 }
