@@ -165,6 +165,23 @@ fn a_final_block_ends_neither_the_connection_nor_the_window() {
     });
 }
 
+/// Its last four bytes are the tail itself, so they are left out like that.
+#[test]
+fn a_final_block_that_the_tail_completes_ends_no_connection() {
+    paused(async {
+        let (mut ws, mut peer) = agreed("").await;
+        let hello = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
+        let hello_again = b"\xf2\x00\x11\x00\x00";
+        for last in [&b"\x01"[..], b"\x11"] {
+            peer.send(concat(&[text(hello), text(last), text(hello_again)]))
+                .await;
+            for expected in ["Hello", "", "Hello"] {
+                assert_eq!(next_text(&mut ws).await, expected);
+            }
+        }
+    });
+}
+
 #[test]
 fn final_blocks_behind_others_keep_the_window_too() {
     paused(async {
@@ -211,6 +228,31 @@ fn uncompressed_messages_and_control_frames_may_come_at_any_time() {
         let compressed = received.compressed;
         assert_eq!((compressed.messages, compressed.bytes_before), (2, 32));
         assert!(compressed.bytes_after < 32, "{compressed:?}");
+    });
+}
+
+#[test]
+fn a_close_inside_a_compressed_message_ends_the_connection_in_good_order() {
+    paused(async {
+        let (mut ws, mut peer) = agreed("").await;
+        let frames = [text(b"\xf2\x48\xcd").more(), close(1000, "bye")];
+        peer.send(concat(&frames)).await;
+        let server = async move { peer.expect_close(1000).await };
+        let (end, ()) = tokio::join!(ws.next(), server);
+        assert!(end.is_none(), "{end:?}");
+        assert!(ws.close_info().unwrap().clean);
+    });
+}
+
+#[test]
+fn garbage_behind_a_final_block_fails_the_connection() {
+    paused(async {
+        for behind in [&b"\x06"[..], b"\xff\xff\xff", b"{}"] {
+            let (mut ws, mut peer) = agreed("").await;
+            let payload = [b"\xf3\x48\xcd\xc9\xc9\x07\x00", behind].concat();
+            peer.send(text(payload).bytes()).await;
+            fail_with(&mut ws, &mut peer, ErrorKind::Deflate, 1007.into()).await;
+        }
     });
 }
 

@@ -232,7 +232,6 @@ impl Inflation {
     /// Takes the end of the payload block by block: with the tail it must end between two, so that
     /// nothing is missing. Says whether all of it was taken; otherwise there was no room.
     fn finish(&mut self) -> Result<bool, ProtocolError> {
-        const CUT_SHORT: ProtocolError = ProtocolError::Deflate("the message ends inside a block");
         let Some(Ending { payload, end, .. }) = self.message.ending else {
             return Ok(true);
         };
@@ -253,13 +252,24 @@ impl Inflation {
                 ending.at = at;
             }
             if at == end && step.made == 0 && !self.message.between_blocks {
+                if self.may_be_final(payload) {
+                    // It shows only when the inflater is to go on, and ends the stream then.
+                    self.step(Some(&[]), InflateFlush::SyncFlush)?;
+                }
                 return Ok(true);
             }
-            // A final block must not end by the tail, nor anything by the padding.
+            // A final block must not end by the tail.
             if at > payload && self.message.between_blocks || at >= end {
                 return Err(CUT_SHORT);
             }
         }
+    }
+
+    /// Whether the block that the tail completes may say that it is the last (BFINAL): the three bits of
+    /// its header are in the last byte of the payload, or begin with the last two of the byte before.
+    fn may_be_final(&self, payload: usize) -> bool {
+        let payload = &self.scratch[pool::OUTPUT..][..payload];
+        !matches!(payload, [.., before, 0] if *before < 0b0100_0000)
     }
 
     /// Inflates what there is room for, from `input` or from the message's end.
@@ -286,6 +296,16 @@ impl Inflation {
             taken: (inflater.total_in() - total_in) as usize,
             made: (inflater.total_out() - total_out) as usize,
         };
+        if flush == InflateFlush::Block {
+            // Whatever comes of the padding is no part of the message.
+            let unread = self
+                .message
+                .ending
+                .map_or(0, |ending| ending.end - ending.at);
+            if step.taken > unread {
+                return Err(CUT_SHORT);
+            }
+        }
         self.used += step.made;
         self.message.given += step.made as u64;
         self.message.taken += step.taken as u64;
@@ -311,6 +331,8 @@ impl Inflation {
         Ok(step)
     }
 }
+
+const CUT_SHORT: ProtocolError = ProtocolError::Deflate("the message ends inside a block");
 
 /// What one call of the inflater did.
 struct Step {
