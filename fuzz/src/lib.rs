@@ -7,9 +7,9 @@
 
 pub mod codec;
 pub mod extensions;
+pub mod inflate;
 pub mod operations;
 pub mod proxy;
-
 pub mod response;
 pub mod stream;
 pub mod url;
@@ -17,6 +17,7 @@ pub mod utf8;
 
 mod input;
 mod outcome;
+mod reference;
 mod script;
 
 // The servers of the crate's tests: independent of its own codec.
