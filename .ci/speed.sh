@@ -8,7 +8,7 @@ compare() {
   cargo test --locked "${manifest[@]}"
   [ "$(cat docs/chart.link)" = "[chart]: data:image/svg+xml;base64,$(base64 -w0 docs/chart.svg)" ] ||
     { printf 'docs/chart.link is not docs/chart.svg: CONTRIBUTING.md says how to make it\n'; return 1; }
-  cargo run --locked "${manifest[@]}" -- --quick --rounds 1 "inmem/receive 150" "inmem/send 150" "flood/150" "tls/"
+  cargo run --locked "${manifest[@]}" -- --quick --rounds 1 "inmem/receive 150" "inmem/send 150" "flood/150" "tls/" "defl150/"
 }
 
 # Instructions and atomic operations for each message, against what is recorded.

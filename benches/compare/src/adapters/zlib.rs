@@ -4,7 +4,9 @@
 //! message costs at least.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush};
+use zlib_rs::{
+    Deflate, DeflateConfig, DeflateError, DeflateFlush, Inflate, InflateError, InflateFlush,
+};
 
 use crate::{
     frames::{RSV1, masked_len, write_masked},
@@ -72,7 +74,7 @@ impl<S: Io> Coders<S> {
         let before = self.inflate.total_out();
         self.inflate
             .decompress(&self.input, &mut self.output, InflateFlush::SyncFlush)
-            .map_err(|error| error.as_str())?;
+            .map_err(InflateError::as_str)?;
         let made = usize::try_from(self.inflate.total_out() - before)?;
         let payload = &self.output[..made];
         if kind == Kind::Text {
@@ -88,7 +90,7 @@ impl<S: Io> Coders<S> {
         let before = self.deflate.total_out();
         self.deflate
             .compress(payload, &mut self.output, DeflateFlush::SyncFlush)
-            .map_err(|error| error.as_str())?;
+            .map_err(DeflateError::as_str)?;
         let made = usize::try_from(self.deflate.total_out() - before)?;
         let start = self.pending.len();
         self.pending.reserve(masked_len(made));

@@ -1,7 +1,7 @@
 //! `defl150` and `defl8k`: compressed messages (RFC 7692), with the kernel left out.
 //!
-//! What is served was compressed by flate2, which is nobody's code here, in one context from the first message to the last
-//! where context takeover was agreed. What is swallowed is inflated by miniz_oxide when the clock has stopped. Every byte is
+//! What is served was compressed by flate2 beforehand, in one context from the first message to the last
+//! where context takeover was agreed. What is swallowed is inflated by `miniz_oxide` when the clock has stopped. Every byte is
 //! compared in every run.
 
 use std::sync::Arc;
