@@ -31,6 +31,8 @@ pub(super) struct Parts {
     /// What frames have announced of it, or what was inflated, in bytes.
     size: u64,
     limit: u64,
+    /// What was found wrong, also by one who had no use for it: nothing more is handed on.
+    failure: Option<ProtocolError>,
 }
 
 #[derive(Debug)]
@@ -264,6 +266,17 @@ impl Assembler {
     }
 
     fn part(&mut self, input: &[u8], reserved: u8) -> Result<(usize, Part), ProtocolError> {
+        if let Some(failure) = self.parts.as_ref().and_then(|parts| parts.failure.as_ref()) {
+            return Err(failure.clone());
+        }
+        let found = self.find_part(input, reserved);
+        if let (Err(error), Some(parts)) = (&found, &mut self.parts) {
+            parts.failure = Some(error.clone());
+        }
+        found
+    }
+
+    fn find_part(&mut self, input: &[u8], reserved: u8) -> Result<(usize, Part), ProtocolError> {
         let mut taken = 0;
         loop {
             let Some(parts) = &mut self.parts else {
@@ -433,6 +446,7 @@ impl Default for Parts {
             counted: false,
             size: 0,
             limit: u64::MAX,
+            failure: None,
         }
     }
 }

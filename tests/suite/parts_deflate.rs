@@ -197,6 +197,36 @@ fn what_cannot_be_inflated_or_is_no_text_fails_the_connection() {
     });
 }
 
+/// Its fault is found while the part before it is taken, and told to whoever asks for it: the text behind
+/// it does not go on as if nothing had been there.
+#[test]
+fn a_part_that_is_no_text_is_not_left_out() {
+    paused(async {
+        let repeats = |count| {
+            std::iter::repeat_n(
+                Symbol::Repeat {
+                    length: 258,
+                    distance: 1,
+                },
+                count,
+            )
+        };
+        let mut symbols = vec![Symbol::Literal(b'a')];
+        symbols.extend(repeats(300));
+        symbols.push(Symbol::Literal(0xff));
+        symbols.push(Symbol::Literal(b'a'));
+        symbols.extend(repeats(900));
+        let payload = Blocks::default().fixed(false, &symbols).message();
+        let (mut ws, mut peer) = agreed("").await;
+        peer.send(text(payload).bytes()).await;
+        let (bytes, error) = rest(begins(&mut ws).await).await;
+        assert_error(&error.unwrap(), ErrorKind::Utf8, Phase::Open);
+        assert!(bytes.len() <= 1 + 300 * 258 && bytes.iter().all(|&byte| byte == b'a'));
+        ends(&mut ws).await;
+        peer.expect_close(1007).await;
+    });
+}
+
 /// Uncompressed messages always are allowed (RFC 7692 §6), and the compressor never saw this one.
 #[test]
 fn a_message_sent_in_parts_goes_uncompressed_between_compressed_ones() {
