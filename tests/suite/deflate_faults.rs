@@ -1,9 +1,9 @@
 //! Compressed messages that are wrong: each fails the connection with 1007, and nothing of them is
 //! given.
 
-use longwire::{CloseCode, ErrorKind};
+use longwire::{CloseCode, Deflate, ErrorKind};
 
-use crate::support::compressed::{agreed, binary, text};
+use crate::support::compressed::{agreed, agreed_with, asking, binary, text};
 use crate::support::deflate::{Blocks, Encoder, Symbol, literals};
 use crate::support::run::paused;
 use crate::support::verdict::{fail_with, next_text};
@@ -82,6 +82,13 @@ fn a_reference_to_what_never_was_fails_the_connection() {
         cannot_be_inflated("", &[refers(32_768)]).await;
         cannot_be_inflated("", &[refers(1), refers(4 + 2)]).await;
         cannot_be_inflated("", &[refers(1), refers(4 + 1), refers(8 + 2)]).await;
+        // Also where a final block ends the stream between them.
+        let ends = |distance| {
+            let symbols = [Symbol::Literal(b'x'), repeat(distance)];
+            text(Blocks::default().fixed(true, &symbols).message())
+        };
+        cannot_be_inflated("", &[refers(1), ends(4 + 2)]).await;
+        cannot_be_inflated("", &[ends(1), refers(4 + 1), ends(8 + 2)]).await;
     });
 }
 
@@ -143,17 +150,60 @@ fn compressed_text_that_ends_inside_a_character_fails_the_connection() {
     });
 }
 
+/// A payload has several faults: the first counts, wherever it is cut.
+#[test]
+fn what_comes_out_before_a_fault_is_judged_first() {
+    paused(async {
+        let long = "good \u{20ac} ".repeat(20);
+        let too_long = [long.as_bytes(), b"\xff", &[b'x'; 300]].concat();
+        let fixed = |content: &[u8]| Blocks::default().fixed(false, &literals(content));
+        // The reserved kind of block.
+        let bad_block = |blocks: Blocks| [&blocks.stored(false, b"").raw()[..], b"\x06"].concat();
+        for (payload, kind, code) in [
+            (bad_block(fixed(b"a\xff")), ErrorKind::Utf8, 1007),
+            (bad_block(fixed(b"good")), ErrorKind::Deflate, 1007),
+            (fixed(&too_long).message(), ErrorKind::Utf8, 1007),
+            (fixed(&[b'x'; 401]).message(), ErrorKind::TooLarge, 1009),
+            (bad_block(fixed(&[b'x'; 401])), ErrorKind::TooLarge, 1009),
+        ] {
+            for first in [0, 1, payload.len() / 2, payload.len() - 1, payload.len()] {
+                let connect = asking(Deflate::default()).max_message_size(400);
+                let (mut ws, mut peer) = agreed_with(connect, "").await;
+                let (first, second) = payload.split_at(first);
+                peer.send(concat(&[text(first).more(), continuation(second)]))
+                    .await;
+                fail_with(&mut ws, &mut peer, kind, code.into()).await;
+            }
+        }
+    });
+}
+
 #[test]
 fn an_error_says_what_is_wrong() {
     paused(async {
-        let (mut ws, mut peer) = agreed("").await;
-        peer.send(text(b"\x06").bytes()).await;
-        let error = ws.next().await.unwrap().unwrap_err();
-        let text = error.to_string();
-        assert!(
-            text.contains("cannot be inflated: invalid block type") && text.contains("1007"),
-            "{text}"
-        );
-        peer.expect_close(1007).await;
+        let repeat = Symbol::Repeat {
+            length: 3,
+            distance: 9,
+        };
+        // Long enough for the inflater's fast loop.
+        let symbols = [literals([b'x'; 4]), vec![repeat], literals([b'x'; 40])].concat();
+        for (payload, why) in [
+            (b"\x06".to_vec(), "invalid block type"),
+            (
+                Blocks::default().fixed(false, &symbols).message(),
+                "before the beginning",
+            ),
+        ] {
+            let (mut ws, mut peer) = agreed("").await;
+            peer.send(text(payload).bytes()).await;
+            let error = ws.next().await.unwrap().unwrap_err().to_string();
+            assert!(
+                error.contains("cannot be inflated: ")
+                    && error.contains(why)
+                    && error.contains("1007"),
+                "{error}"
+            );
+            peer.expect_close(1007).await;
+        }
     });
 }

@@ -200,6 +200,41 @@ fn final_blocks_behind_others_keep_the_window_too() {
     });
 }
 
+/// Nothing has told of it before, and the message behind it refers to the one in front of it.
+#[test]
+fn the_first_final_block_behind_another_keeps_the_window() {
+    paused(async {
+        for first in [&b"a"[..], b"ab", b"abc", &bytes(7_000, 6)] {
+            for behind in ["", ", more"] {
+                let (mut ws, mut peer) = agreed("").await;
+                let mut encoder = Encoder::new(15, true);
+                let payloads = [
+                    encoder.message(first),
+                    Blocks::default()
+                        .fixed(false, &encoder.symbols(b"between"))
+                        .stored(true, behind.as_bytes())
+                        .message(),
+                ];
+                let distance = behind.len() + "between".len() + first.len();
+                let repeat = Symbol::Repeat {
+                    length: first.len().clamp(3, 258),
+                    distance,
+                };
+                let again = Blocks::default().fixed(false, &[repeat]).message();
+                for payload in payloads.iter().chain([&again]) {
+                    peer.send(binary(payload).bytes()).await;
+                }
+                let between = ["between", behind].concat();
+                assert!(next_binary(&mut ws).await == first);
+                assert_eq!(next_binary(&mut ws).await, between.as_bytes());
+                let all = [first, between.as_bytes()].concat();
+                let again = next_binary(&mut ws).await;
+                assert!(again == all[..first.len().clamp(3, 258)], "{}", first.len());
+            }
+        }
+    });
+}
+
 #[test]
 fn uncompressed_messages_and_control_frames_may_come_at_any_time() {
     paused(async {

@@ -8,14 +8,13 @@
 use super::bits::{Bits, LONGEST, distance_code, length_code};
 
 /// A block that repeats the last `len` bytes (1 to 32,768), and an empty stored block behind it, so
-/// that the next block begins at a byte. Gives at least 3 bytes.
-pub(super) fn block(len: usize) -> Vec<u8> {
-    // A repetition takes four bytes at most.
-    let mut block = vec![0; 4 * (len / LONGEST + 2) + 16];
-    let used = write(len, &mut block).unwrap_or_default();
-    block.truncate(used);
-    block.extend_from_slice(&super::TAIL);
-    block
+/// that the next block begins at a byte. Gives at least 3 bytes. It is written to
+/// `room`; a repetition takes four bytes at most, and all of them 600.
+pub(super) fn block(len: usize, room: &mut [u8]) -> &[u8] {
+    let used = write(len, room).unwrap_or_default();
+    let end = used + super::TAIL.len();
+    room[used..end].copy_from_slice(&super::TAIL);
+    &room[..end]
 }
 
 fn write(len: usize, out: &mut [u8]) -> Option<usize> {
@@ -56,8 +55,9 @@ mod tests {
             let mut inflater = Inflate::new(false, 15);
             inflater.set_dictionary(&remembered[..len]).unwrap();
             let mut output = vec![0; len + 3];
-            let block = block(len);
-            let status = inflater.decompress(&block, &mut output, InflateFlush::SyncFlush);
+            let mut room = [0; 600];
+            let block = block(len, &mut room);
+            let status = inflater.decompress(block, &mut output, InflateFlush::SyncFlush);
             assert_eq!(status, Ok(Status::Ok), "{len}");
             assert!(output[..len] == remembered[..len], "{len}");
             assert_eq!(inflater.total_in(), block.len() as u64);
