@@ -37,7 +37,7 @@ pub struct ConnectReport {
     pub elapsed: Duration,
     /// The proxy on the way, if there is one: the addresses and the attempts are then those of the
     /// proxy.
-    pub proxy: Option<ProxyReport>,
+    pub proxy: Option<Box<ProxyReport>>,
     /// How long the resolver took; `None` while no name was resolved.
     pub resolve: Option<Duration>,
     /// The addresses that the resolver gave, in the order in which they are tried.
@@ -48,13 +48,13 @@ pub struct ConnectReport {
     /// How long it took to reach the Unix socket; `None` if it was not reached, or there is none.
     pub unix: Option<Duration>,
     /// The TLS handshake; `None` without TLS, or if it failed.
-    pub tls: Option<TlsReport>,
+    pub tls: Option<Box<TlsReport>>,
     /// How long the server took to answer the opening handshake (RFC 6455 §4); `None` if it did not.
     pub upgrade: Option<Duration>,
     /// The status of that answer.
     pub status: Option<StatusCode>,
     /// What failed in the end; `None` if nothing did.
-    pub failure: Option<Failure>,
+    pub failure: Option<Box<Failure>>,
     /// The redirects that were followed before, each with the report of its own URL.
     pub redirects: Vec<Self>,
 }
@@ -83,7 +83,7 @@ pub struct ProxyReport {
     /// The environment variable that names it; `None` if the program has chosen it.
     pub variable: Option<&'static str>,
     /// The TLS handshake with the proxy; `None` if it wants none, or if it failed.
-    pub tls: Option<TlsReport>,
+    pub tls: Option<Box<TlsReport>>,
     /// How long it took to open the way to the server, once it had been connected to; `None` if it
     /// did not.
     pub elapsed: Option<Duration>,
@@ -152,7 +152,8 @@ impl ConnectReport {
             .failure
             .as_ref()
             .filter(|failure| failure.phase == phase);
-        let failed = failure.map(|Failure { elapsed, error, .. }| {
+        let failed = failure.map(|failure| {
+            let Failure { elapsed, error, .. } = &**failure;
             if phase == Phase::Connect && !self.attempts.is_empty() {
                 // Each attempt has said why.
                 format!("failed after {elapsed:.1?}")
@@ -211,9 +212,9 @@ impl fmt::Display for ConnectReport {
         let proxy = self
             .proxy
             .as_ref()
-            .map_or_else(Vec::new, ProxyReport::lines);
+            .map_or_else(Vec::new, |proxy| proxy.lines());
         self.phase(f, Phase::Proxy, "proxy", &proxy)?;
-        let tls = self.tls.as_ref().map_or_else(Vec::new, TlsReport::lines);
+        let tls = self.tls.as_ref().map_or_else(Vec::new, |tls| tls.lines());
         self.phase(f, Phase::Tls, "tls", &tls)?;
         let upgrade = match (self.status, self.upgrade) {
             (Some(status), Some(took)) => vec![format!("{status} in {took:.1?}")],
@@ -247,7 +248,7 @@ impl ProxyReport {
     }
 
     fn lines(&self) -> Vec<String> {
-        let mut lines = self.tls.as_ref().map_or_else(Vec::new, TlsReport::lines);
+        let mut lines = self.tls.as_ref().map_or_else(Vec::new, |tls| tls.lines());
         lines.extend(
             self.elapsed
                 .map(|took| format!("opened the way in {took:.1?}")),
@@ -329,7 +330,7 @@ mod tests {
             }),
         };
         let report = ConnectReport {
-            tls: Some(tls),
+            tls: Some(tls.into()),
             upgrade: Some(MS * 14),
             status: Some(StatusCode::SWITCHING_PROTOCOLS),
             ..report()
@@ -356,7 +357,7 @@ mod tests {
                 error: error.to_owned(),
             };
             ConnectReport {
-                failure: Some(failure),
+                failure: Some(failure.into()),
                 ..report()
             }
         };
@@ -388,12 +389,12 @@ mod tests {
     #[test]
     fn a_proxy_stands_before_what_is_about_it() {
         let through = |elapsed| ConnectReport {
-            proxy: Some(ProxyReport {
+            proxy: Some(Box::new(ProxyReport {
                 url: "http://proxy.example:3128".to_owned(),
                 variable: None,
                 tls: None,
                 elapsed,
-            }),
+            })),
             ..report()
         };
         let shown = through(Some(MS * 3)).to_string();
@@ -406,11 +407,11 @@ mod tests {
             "{shown}"
         );
         let mut failed = through(None);
-        failed.failure = Some(Failure {
+        failed.failure = Some(Box::new(Failure {
             phase: Phase::Proxy,
             elapsed: MS * 5,
             error: "it refused".to_owned(),
-        });
+        }));
         let shown = failed.to_string();
         assert!(
             shown.ends_with("\n  proxy    failed after 5.0ms: it refused"),

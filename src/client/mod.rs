@@ -12,7 +12,7 @@ mod tests;
 mod tls;
 
 use std::fmt;
-use std::future::{Future, IntoFuture, ready};
+use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
@@ -92,7 +92,7 @@ impl Client {
 
     /// Connects to a `ws://` or `wss://` URL, like [`connect()`], with the settings of this client.
     pub fn connect(&self, url: impl IntoUrl) -> Connect {
-        let mut options = self.0.options.for_one_connection();
+        let mut options = Box::new(self.0.options.for_one_connection());
         let target = url.into_destination().map(|destination| {
             options.headers = destination.headers;
             destination.target
@@ -167,7 +167,8 @@ impl ClientBuilder {
 pub struct Connect<D = Dial> {
     client: Client,
     target: Result<connect::Target, Error>,
-    options: Options,
+    /// Elsewhere, because every setter moves what it is called on.
+    options: Box<Options>,
     observer: Option<Observer>,
     way: D,
 }
@@ -225,103 +226,71 @@ impl<D> Connect<D> {
         self.observer = Some(Arc::new(observer));
         self
     }
+}
 
-    /// Judges the URL and all settings, those of the client included.
-    fn prepare(self) -> Result<Prepared<D>, Error> {
-        let mut target = self.target?;
-        let defaults = &self.client.0.options;
-        defaults.check()?;
-        self.options.check()?;
+/// Judges the URL and all settings, those of the client included, and takes what the plan is made of.
+fn plan(
+    url: Result<connect::Target, Error>,
+    options: &mut Options,
+    client: &Client,
+) -> Result<Plan, Error> {
+    let mut target = url?;
+    let defaults = &client.0.options;
+    defaults.check()?;
+    options.check()?;
 
-        let mut headers = self.options.merged_headers(defaults)?;
-        if let Some(authorization) = target.authorization.take() {
-            if !headers.contains_key(AUTHORIZATION) {
-                headers
-                    .try_insert(AUTHORIZATION, authorization)
-                    .map_err(|_| Error::config(options::TOO_MANY))?;
-            }
+    let mut headers = options.take_headers(defaults)?;
+    if let Some(authorization) = target.authorization.take() {
+        if !headers.contains_key(AUTHORIZATION) {
+            headers
+                .try_insert(AUTHORIZATION, authorization)
+                .map_err(|_| Error::config(options::TOO_MANY))?;
         }
-        let offer = Offer {
-            host: target.host_field(),
-            resource: target.resource.clone(),
-            headers,
-            subprotocols: self.options.subprotocols.clone(),
-            deflate: self.options.config.deflate.clone(),
-        };
-        offer.check().map_err(Error::config)?;
-        Ok(Prepared {
-            plan: Plan {
-                target,
-                offer,
-                limits: self.options.limits.clone(),
-                cookies: self.options.cookies.clone(),
-            },
-            client: self.client,
-            options: self.options,
-            observer: self.observer,
-            way: self.way,
-        })
     }
-}
-
-/// A connection whose URL and settings are known to be good.
-struct Prepared<D> {
-    plan: Plan,
-    client: Client,
-    options: Options,
-    observer: Option<Observer>,
-    way: D,
-}
-
-impl Prepared<Dial> {
-    async fn open(self) -> Result<WsStream, Error> {
-        let (options, client) = (&self.options, &self.client);
-        let (own, shared) = (&options.dialling, &client.0.options.dialling);
-        // Settings of this connection alone are judged even where they are not needed.
-        let own_tls = own
-            .tls
-            .as_ref()
-            .map(|choice| connect::tls::connector(Some(choice)));
-        let own_tls = own_tls.transpose()?;
-        let resolver = own.resolver.as_deref().or(shared.resolver.as_deref());
-        let means = Means {
-            resolver: resolver.unwrap_or(&SystemResolver as &dyn Resolve),
-            fixed: &own.fixed_or(shared),
-            sockets: own.sockets.clone().or(&shared.sockets),
-            tls: &|| own_tls.clone().map_or_else(|| client.connector(), Ok),
-            redirects: own.redirects_or(shared),
-            proxy: own.proxy.as_ref().or(shared.proxy.as_ref()),
-        };
-        let target = self.plan.target.to_string();
-        let opened = trace::connecting(&target, connect::dial(self.plan, &means)).await?;
-        Ok(open(opened, &options.config, self.observer))
-    }
-}
-
-impl<S> Prepared<Over<S>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    async fn open(self) -> Result<WsStream<S>, Error> {
-        if let Some(name) = self.options.dialling.first_set() {
-            let message = format!("{name} cannot be used with over: it does not dial");
-            return Err(Error::config(message));
-        }
-        let (plan, stream) = (&self.plan, self.way.0);
-        let opened = trace::connecting(&plan.target, connect::over(plan, stream)).await?;
-        Ok(open(opened, &self.options.config, self.observer))
-    }
+    let offer = Offer {
+        host: target.host_field(),
+        resource: target.resource.clone(),
+        headers,
+        subprotocols: std::mem::take(&mut options.subprotocols),
+        deflate: options.config.deflate.clone(),
+    };
+    offer.check().map_err(Error::config)?;
+    Ok(Plan {
+        target,
+        offer,
+        limits: std::mem::take(&mut options.limits),
+        cookies: options.cookies.take(),
+    })
 }
 
 impl IntoFuture for Connect {
     type Output = Result<WsStream, Error>;
     type IntoFuture = Connecting<WsStream>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        match self.prepare() {
-            Ok(prepared) => Box::pin(prepared.open()),
-            Err(error) => Box::pin(ready(Err(error))),
-        }
+    fn into_future(mut self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let plan = plan(self.target, &mut self.options, &self.client)?;
+            let (options, client) = (&self.options, &self.client);
+            let (own, shared) = (&options.dialling, &client.0.options.dialling);
+            // Settings of this connection alone are judged even where they are not needed.
+            let own_tls = own
+                .tls
+                .as_ref()
+                .map(|choice| connect::tls::connector(Some(choice)));
+            let own_tls = own_tls.transpose()?;
+            let resolver = own.resolver.as_deref().or(shared.resolver.as_deref());
+            let means = Means {
+                resolver: resolver.unwrap_or(&SystemResolver as &dyn Resolve),
+                fixed: &own.fixed_or(shared),
+                sockets: own.sockets.clone().or(&shared.sockets),
+                tls: &|| own_tls.clone().map_or_else(|| client.connector(), Ok),
+                redirects: own.redirects_or(shared),
+                proxy: own.proxy.as_ref().or(shared.proxy.as_ref()),
+            };
+            let target = plan.target.to_string();
+            let opened = trace::connecting(&target, connect::dial(plan, &means)).await?;
+            Ok(open(opened, &options.config, self.observer))
+        })
     }
 }
 
@@ -332,11 +301,18 @@ where
     type Output = Result<WsStream<S>, Error>;
     type IntoFuture = Connecting<WsStream<S>>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        match self.prepare() {
-            Ok(prepared) => Box::pin(prepared.open()),
-            Err(error) => Box::pin(ready(Err(error))),
-        }
+    fn into_future(mut self) -> Self::IntoFuture {
+        // Small, so that the allocator has the memory at hand.
+        Box::pin(async move {
+            let plan = Box::new(plan(self.target, &mut self.options, &self.client)?);
+            if let Some(name) = self.options.dialling.first_set() {
+                let message = format!("{name} cannot be used with over: it does not dial");
+                return Err(Error::config(message));
+            }
+            let opening = connect::over(&plan, self.way.0);
+            let opened = trace::connecting(&plan.target, opening).await?;
+            Ok(open(opened, &self.options.config, self.observer))
+        })
     }
 }
 
@@ -349,7 +325,7 @@ fn open<S>(opened: Opened<S>, config: &Config, observer: Option<Observer>) -> Ws
         opened.stream,
         opened.read_already,
         config,
-        opened.handshake,
+        Some(opened.handshake),
         observer,
     )
 }

@@ -32,8 +32,12 @@ impl Options {
     pub(super) fn for_one_connection(&self) -> Self {
         Self {
             headers: HeaderMap::new(),
+            subprotocols: self.subprotocols.clone(),
+            limits: self.limits.clone(),
+            config: self.config.clone(),
+            cookies: self.cookies.clone(),
             dialling: Dialling::default(),
-            ..self.clone()
+            complaint: self.complaint.clone(),
         }
     }
 
@@ -50,12 +54,16 @@ impl Options {
     }
 
     /// These fields, and those of `defaults` that have other names.
-    pub(super) fn merged_headers(&self, defaults: &Self) -> Result<HeaderMap, Error> {
+    pub(super) fn take_headers(&mut self, defaults: &Self) -> Result<HeaderMap, Error> {
+        let own = std::mem::take(&mut self.headers);
+        if defaults.headers.is_empty() {
+            return Ok(own);
+        }
         let mut merged = defaults.headers.clone();
-        for name in self.headers.keys() {
+        for name in own.keys() {
             merged.remove(name);
         }
-        for (name, value) in &self.headers {
+        for (name, value) in &own {
             merged
                 .try_append(name, value.clone())
                 .map_err(|_| Error::config(TOO_MANY))?;

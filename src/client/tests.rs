@@ -11,10 +11,11 @@ use crate::connect::tests::{read_request, switching};
 use crate::error::{ErrorKind, Phase};
 
 /// The request that is sent, with its lines sorted out of the way of the order of fields.
-fn fields(connect: Connect) -> Vec<String> {
-    let prepared = connect.prepare().unwrap();
-    let headers = &prepared.plan.offer.headers;
-    let mut fields: Vec<_> = headers
+fn fields(mut connect: Connect) -> Vec<String> {
+    let plan = plan(connect.target, &mut connect.options, &connect.client).unwrap();
+    let mut fields: Vec<_> = plan
+        .offer
+        .headers
         .iter()
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
         .collect();
@@ -22,8 +23,8 @@ fn fields(connect: Connect) -> Vec<String> {
     fields
 }
 
-fn complaint<D>(connect: Connect<D>) -> Error {
-    match connect.prepare() {
+fn complaint<D>(mut connect: Connect<D>) -> Error {
+    match plan(connect.target, &mut connect.options, &connect.client) {
         Ok(_) => panic!("it was accepted"),
         Err(error) => error,
     }

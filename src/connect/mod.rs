@@ -33,6 +33,7 @@ mod url;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -98,7 +99,8 @@ pub(crate) struct Opened<S> {
 
 /// Opens a connection of our own: goes to the URL, and on to wherever its answer leads.
 pub(crate) async fn dial(mut plan: Plan, means: &Means<'_>) -> Result<Opened<Transport>, Error> {
-    let mut progress = Progress::new(&plan.target);
+    let mut progress = Progress::new(&plan.target, Phase::Resolve);
+    let began = progress.began;
     let limits = plan.limits.clone();
     let outcome = {
         let work = pin!(async {
@@ -111,9 +113,12 @@ pub(crate) async fn dial(mut plan: Plan, means: &Means<'_>) -> Result<Opened<Tra
                 progress.turn_to(&plan.target);
             }
         });
-        limits.within_whole(work).await
+        limits.within_whole(began, work).await
     };
-    conclude(&limits, progress, outcome).await
+    match conclude(&limits, progress, outcome) {
+        Ok(opened) => Ok(opened),
+        Err(explained) => Err(explained.await),
+    }
 }
 
 /// Opens a connection over a stream that the caller has brought.
@@ -121,13 +126,17 @@ pub(crate) async fn over<S>(plan: &Plan, stream: S) -> Result<Opened<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut progress = Progress::new(&plan.target);
+    let mut progress = Progress::new(&plan.target, Phase::Upgrade);
+    let began = progress.began;
     let outcome = {
         let upgrade = pin!(upgrade(stream, plan, &mut progress));
         let work = pin!(plan.limits.within(Phase::Upgrade, upgrade));
-        plan.limits.within_whole(work).await
+        plan.limits.within_whole(began, work).await
     };
-    conclude(&plan.limits, progress, outcome).await
+    match conclude(&plan.limits, progress, outcome) {
+        Ok(opened) => Ok(opened),
+        Err(explained) => Err(explained.await),
+    }
 }
 
 /// The whole way from one URL to the server's answer.
@@ -160,6 +169,7 @@ async fn reach(
         stream = limits.within(Phase::Tls, handshake).await?;
         stream.set_secure();
     }
+    progress.enter(Phase::Upgrade);
     let upgrade = pin!(upgrade(stream, plan, progress));
     limits.within(Phase::Upgrade, upgrade).await
 }
@@ -194,35 +204,61 @@ async fn open_tcp(
     Ok(limits.within(Phase::Connect, connecting).await?.into())
 }
 
-/// Turns whatever came of the work into a connection, or an error that carries the report.
-async fn conclude<S>(
+/// Turns whatever came of the work into a connection, or into the way to the error that carries the
+/// report.
+fn conclude<S>(
     limits: &Limits,
     progress: Progress,
     outcome: Result<Upgraded<S>, Stop>,
-) -> Result<Opened<S>, Error>
+) -> Result<Opened<S>, impl Future<Output = Error>>
+where
+    S: AsyncRead + Unpin,
+{
+    match outcome {
+        Ok(Upgraded {
+            answer: Answer::Accepted(head, deflate),
+            stream,
+            rest,
+            ..
+        }) => Ok(Opened {
+            stream,
+            // A copy of its own size: whoever keeps it should not keep the whole buffer.
+            read_already: Bytes::copy_from_slice(&rest),
+            handshake: Box::new(Handshake::new(head, deflate, progress.succeeded())),
+        }),
+        // Elsewhere, because no room is kept for it where connecting goes well.
+        outcome => Err(Box::pin(explain(limits.whole(), progress, outcome))),
+    }
+}
+
+/// The error of a connection that was not made.
+async fn explain<S>(
+    limit: Duration,
+    progress: Progress,
+    outcome: Result<Upgraded<S>, Stop>,
+) -> Error
 where
     S: AsyncRead + Unpin,
 {
     let error = match outcome {
-        Ok(upgraded) => match upgraded.answer {
-            Answer::Accepted(head, deflate) => {
-                return Ok(Opened {
-                    stream: upgraded.stream,
-                    // A copy of its own size: whoever keeps it should not keep the whole buffer.
-                    read_already: Bytes::copy_from_slice(&upgraded.rest),
-                    handshake: Box::new(Handshake::new(head, deflate, progress.succeeded())),
-                });
-            }
-            Answer::Refused(head) => {
-                let (secrets, note) = (upgraded.secrets, upgraded.note);
-                // Outside of the deadline's own timer, so that it cannot hide the refusal.
-                let left = limits.whole().saturating_sub(progress.began.elapsed());
-                let body = read_body(upgraded.stream, &head, upgraded.rest, left).await;
-                Error::refused(head.map(|()| body), &note, |text| secrets.hide(text))
-            }
-        },
+        Ok(Upgraded {
+            answer,
+            stream,
+            rest,
+            secrets,
+            note,
+        }) => {
+            let head = match answer {
+                Answer::Refused(head) => *head,
+                Answer::Accepted(head, _) => head.to_response(),
+            };
+            // Outside of the deadline's own timer, so that it cannot hide the refusal.
+            let left = limit.saturating_sub(progress.began.elapsed());
+            let body = read_body(stream, &head, rest, left).await;
+            Error::refused(head.map(|()| body), &note, |text| secrets.hide(text))
+        }
         Err(Stop::Failed(error)) => progress.blame(error),
         Err(Stop::Late(limit)) => progress.late(limit),
     };
-    Err(progress.failed(error))
+    progress.failed(error)
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Target, tcp};
 use crate::error::{Error, ErrorKind, Phase};
@@ -21,24 +21,29 @@ pub(super) struct Progress {
     pub(super) phase: Phase,
     /// When the phase began.
     pub(super) since: Instant,
+    /// When the server's answer had come.
+    answered: Option<Instant>,
     /// How many bytes of the response have come.
     pub(super) received: usize,
-    pub(super) report: ConnectReport,
+    pub(super) report: Box<ConnectReport>,
 }
 
 impl Progress {
-    pub(super) fn new(target: &Target) -> Self {
+    /// Connecting begins with this phase.
+    pub(super) fn new(target: &Target, phase: Phase) -> Self {
         let now = Instant::now();
+        trace::entered(phase);
         Self {
             began: now,
             turned: now,
-            phase: Phase::Resolve,
+            phase,
             since: now,
+            answered: None,
             received: 0,
-            report: ConnectReport {
-                target: target.to_string(),
+            report: Box::new(ConnectReport {
+                target: target.shown(),
                 ..ConnectReport::default()
-            },
+            }),
         }
     }
 
@@ -48,24 +53,32 @@ impl Progress {
         trace::entered(phase);
     }
 
+    /// The server's answer has come.
+    pub(super) fn answered(&mut self) {
+        let now = Instant::now();
+        self.report.upgrade = Some(now - self.since);
+        self.answered = Some(now);
+    }
+
     /// A redirect leads on to another URL: what was reported becomes one of its redirects.
     pub(super) fn turn_to(&mut self, target: &Target) {
         self.report.elapsed = self.turned.elapsed();
         self.turned = Instant::now();
         self.received = 0;
         let next = ConnectReport {
-            target: target.to_string(),
+            target: target.shown(),
             redirects: std::mem::take(&mut self.report.redirects),
             ..ConnectReport::default()
         };
-        let last = std::mem::replace(&mut self.report, next);
+        let last = std::mem::replace(&mut *self.report, next);
         self.report.redirects.push(last);
         trace::redirected(target);
     }
 
     /// The report of a connection that was made.
-    pub(super) fn succeeded(mut self) -> ConnectReport {
-        self.report.elapsed = self.turned.elapsed();
+    pub(super) fn succeeded(mut self) -> Box<ConnectReport> {
+        let now = self.answered.unwrap_or_else(Instant::now);
+        self.report.elapsed = now - self.turned;
         // It stays with the connection.
         self.report.addresses.shrink_to_fit();
         self.report.attempts.shrink_to_fit();
@@ -76,11 +89,11 @@ impl Progress {
     /// The error with the report of what led to it.
     pub(super) fn failed(mut self, error: Error) -> Error {
         self.report.elapsed = self.turned.elapsed();
-        self.report.failure = Some(Failure {
+        self.report.failure = Some(Box::new(Failure {
             phase: error.phase(),
             elapsed: self.since.elapsed(),
             error: error.to_string(),
-        });
+        }));
         trace::failed(&error, &self.report);
         let mut target = self.report.target.clone();
         if let Some(first) = self.report.redirects.first() {
@@ -185,18 +198,23 @@ impl Limits {
         let Some(limit) = self.of(phase) else {
             return Ok(work.await?);
         };
-        match timeout(limit, work).await {
+        // Most have no limit of their own, and no room is kept for it.
+        match Box::pin(timeout(limit, work)).await {
             Ok(done) => Ok(done?),
             Err(_) => Err(Stop::Late(Limit::Phase(limit))),
         }
     }
 
-    /// Ends all of the work at the deadline over everything.
+    /// Ends all of the work, which began then, at the deadline over everything.
     pub(super) async fn within_whole<T>(
         &self,
+        began: Instant,
         work: Pin<&mut impl Future<Output = Result<T, Stop>>>,
     ) -> Result<T, Stop> {
-        match timeout(self.whole, work).await {
+        let Some(deadline) = began.checked_add(self.whole) else {
+            return work.await;
+        };
+        match timeout_at(deadline, work).await {
             Ok(done) => done,
             Err(_) => Err(Stop::Late(Limit::Whole(self.whole))),
         }

@@ -97,7 +97,7 @@ pub(super) struct Trail<'a> {
     /// set a cookie and send the client back to the same URL.
     seen: Vec<(String, Option<Vec<u8>>)>,
     /// Where the redirect that is being followed came from.
-    last: Option<(Response<()>, Target)>,
+    last: Option<(Box<Response<()>>, Target)>,
     /// Whether it has led to another origin: then nothing of the caller's goes along any more.
     is_away: bool,
 }

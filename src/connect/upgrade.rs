@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::secrets::Secrets;
 use super::{Plan, Progress, redirect, tls};
-use crate::error::{Error, ErrorKind, Phase};
+use crate::error::{Error, ErrorKind};
 use crate::handshake::{Answer, BodyReader, Key, Offer, ResponseReader};
 
 /// The server's answer, and the stream behind it.
@@ -35,10 +35,9 @@ pub(super) async fn upgrade<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    progress.enter(Phase::Upgrade);
     let key = Key::generate();
     let with_cookies = with_cookies(plan)?;
-    let offer = with_cookies.as_ref().unwrap_or(&plan.offer);
+    let offer = with_cookies.as_deref().unwrap_or(&plan.offer);
     // A server may refuse and close before it has read all of the request: its answer counts.
     let mut unsent = send(&mut stream, &offer.request(&key)).await.err();
 
@@ -68,10 +67,9 @@ where
         Answer::Accepted(..) => (Secrets::default(), String::new()),
         Answer::Refused(head) => (secrets_of(offer), redirect::note(head, &plan.target)),
     };
-    progress.report.upgrade = Some(progress.since.elapsed());
-    let (Answer::Accepted(head, _) | Answer::Refused(head)) = &answer;
-    progress.report.status = Some(head.status());
-    keep_cookies(plan, head.headers());
+    progress.answered();
+    progress.report.status = Some(answer.status());
+    keep_cookies(plan, &answer);
     Ok(Upgraded {
         stream,
         answer,
@@ -86,20 +84,29 @@ fn secrets_of(offer: &Offer) -> Secrets {
 }
 
 /// What is offered, with what the jar has for it; `None` if that is nothing.
-fn with_cookies(plan: &Plan) -> Result<Option<Offer>, Error> {
+fn with_cookies(plan: &Plan) -> Result<Option<Box<Offer>>, Error> {
     let Some(cookies) = plan.cookie_field() else {
         return Ok(None);
     };
     let mut offer = plan.offer.clone();
     let added = offer.headers.try_insert(COOKIE, cookies);
     added.map_err(|_| Error::config("cookies: there are too many fields"))?;
-    Ok(Some(offer))
+    Ok(Some(Box::new(offer)))
 }
 
-fn keep_cookies(plan: &Plan, headers: &HeaderMap) {
-    if let (Some(store), true) = (&plan.cookies, headers.contains_key(SET_COOKIE)) {
-        let mut fields = headers.get_all(SET_COOKIE).iter();
-        store.set_cookies(&plan.target.cookie_url(), &mut fields);
+fn keep_cookies(plan: &Plan, answer: &Answer) {
+    let Some(store) = &plan.cookies else {
+        return;
+    };
+    let keep = |headers: &HeaderMap| {
+        if headers.contains_key(SET_COOKIE) {
+            let mut fields = headers.get_all(SET_COOKIE).iter();
+            store.set_cookies(&plan.target.cookie_url(), &mut fields);
+        }
+    };
+    match answer {
+        Answer::Accepted(head, _) => keep(head.to_response().headers()),
+        Answer::Refused(head) => keep(head.headers()),
     }
 }
 

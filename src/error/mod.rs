@@ -53,7 +53,7 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
     response: Option<Response<Bytes>>,
     close_info: Option<CloseInfo>,
-    report: Option<ConnectReport>,
+    report: Option<Box<ConnectReport>>,
 }
 
 impl Error {
@@ -99,7 +99,7 @@ impl Error {
 
     /// How far connecting came: the addresses, every attempt, and how long each phase took.
     pub fn report(&self) -> Option<&ConnectReport> {
-        self.0.report.as_ref()
+        self.0.report.as_deref()
     }
 
     /// Whether the same attempt may succeed later.
@@ -241,7 +241,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_report(mut self, report: ConnectReport) -> Self {
+    pub(crate) fn with_report(mut self, report: Box<ConnectReport>) -> Self {
         self.0.report = Some(report);
         self
     }

@@ -1,11 +1,13 @@
 //! HTTP/1.1 response heads (RFC 9112), read as they arrive; what follows a head stays where it is.
 
+use std::io::BufRead as _;
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
+use bytes::BytesMut;
+use http::{StatusCode, Version};
 
 use super::fields::quote;
+use super::head::Head;
 use crate::error::HandshakeError;
 
 /// Reads one response head after the other off the front of a growing buffer.
@@ -34,7 +36,7 @@ impl HeadReader {
     pub(crate) fn read_final(
         &mut self,
         buffer: &mut BytesMut,
-    ) -> Result<Option<Response<()>>, HandshakeError> {
+    ) -> Result<Option<Head>, HandshakeError> {
         while let Some(head) = self.read(buffer)? {
             let status = head.status();
             if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
@@ -55,7 +57,7 @@ impl HeadReader {
     /// # Errors
     ///
     /// As soon as the bytes cannot become a head any more, or are too many.
-    fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Response<()>>, HandshakeError> {
+    fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Head>, HandshakeError> {
         check_beginning(buffer)?;
         let end = self.find_end(buffer);
         if self.spent + end.unwrap_or(buffer.len()) > MAX_HEAD {
@@ -71,8 +73,7 @@ impl HeadReader {
         if std::mem::take(&mut self.folded) {
             unfold(&mut head)?;
         }
-        // A copy of its own size: the fields of an open connection keep it, and the buffer is large.
-        parse(&Bytes::copy_from_slice(&head)).map(Some)
+        parse(&head).map(Some)
     }
 
     /// Where the first empty line ends.
@@ -95,8 +96,10 @@ impl HeadReader {
 
 /// Where the first line break at or after `from` is.
 fn line_break(bytes: &[u8], from: usize) -> Option<usize> {
-    let found = bytes[from..].iter().position(|&byte| byte == b'\n');
-    found.map(|at| from + at)
+    // Reading is how the standard library lets its fast search be used.
+    let length = bytes.get(from..)?.skip_until(b'\n').ok()?;
+    let at = (from + length).checked_sub(1)?;
+    (length > 0 && bytes[at] == b'\n').then_some(at)
 }
 
 /// Fails at the first byte that cannot be the beginning of `HTTP/1.`, so that another protocol is
@@ -140,7 +143,7 @@ fn unfold(head: &mut [u8]) -> Result<(), HandshakeError> {
     Ok(())
 }
 
-fn parse(head: &Bytes) -> Result<Response<()>, HandshakeError> {
+fn parse(head: &[u8]) -> Result<Head, HandshakeError> {
     // Not filled with anything: that would take longer than the parsing.
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
     let mut parsed = httparse::Response::new(&mut []);
@@ -166,22 +169,12 @@ fn parse(head: &Bytes) -> Result<Response<()>, HandshakeError> {
         .and_then(|code| StatusCode::from_u16(code).ok())
         .ok_or_else(|| complain("a status below 100"))?;
 
-    let mut response = Response::new(());
-    *response.status_mut() = status;
-    *response.version_mut() = match parsed.version {
+    let version = match parsed.version {
         Some(0) => Version::HTTP_10,
         _ => Version::HTTP_11,
     };
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len());
-    for field in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(field.name.as_bytes())
-            .map_err(|_| complain("a field without a proper name"))?;
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value))
-            .map_err(|_| complain("a field value with a control character"))?;
-        headers.append(name, value);
-    }
-    *response.headers_mut() = headers;
-    Ok(response)
+    Head::new(status, version, head, parsed.headers)
+        .ok_or_else(|| complain("a field that is too long"))
 }
 
 /// What is wrong with a head, beside its first line: the fields may hold cookies.
@@ -201,10 +194,13 @@ const BEGINNING: &[u8] = b"HTTP/1.";
 
 #[cfg(test)]
 mod tests {
+    use http::Response;
+
     use super::*;
 
     fn read(bytes: &[u8]) -> Result<Option<Response<()>>, HandshakeError> {
-        HeadReader::default().read(&mut BytesMut::from(bytes))
+        let head = HeadReader::default().read(&mut BytesMut::from(bytes))?;
+        Ok(head.map(|head| head.to_response()))
     }
 
     fn whole(bytes: &[u8]) -> Response<()> {
@@ -229,6 +225,7 @@ mod tests {
                     Some(response) => response,
                     None => reader.read(&mut buffer).unwrap().unwrap(),
                 };
+                let response = response.to_response();
                 assert_eq!(response.headers(), expected.headers(), "cut at {cut}");
                 assert_eq!(&buffer[..], b"\x81\x05hello", "cut at {cut}");
             }
@@ -363,7 +360,8 @@ mod tests {
         let mut buffer = BytesMut::with_capacity(1 << 20);
         buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n");
         let start = buffer.as_ptr() as usize;
-        let response = HeadReader::default().read(&mut buffer).unwrap().unwrap();
+        let head = HeadReader::default().read(&mut buffer).unwrap().unwrap();
+        let response = head.to_response();
         let kept = response.headers()["a"].as_bytes().as_ptr() as usize;
         assert!(!(start..start + (1 << 20)).contains(&kept));
     }

@@ -6,15 +6,17 @@ mod body;
 mod deflate;
 mod extensions;
 mod fields;
+mod head;
 pub(crate) mod http1;
 mod key;
 pub(crate) mod request;
 mod response;
 
 use std::fmt;
+use std::sync::{LazyLock, OnceLock};
 
-use http::header::{self, HeaderMap};
-use http::{Response, StatusCode};
+use http::Response;
+use http::header::HeaderMap;
 
 use crate::deflate::AgreedDeflate;
 use crate::report::ConnectReport;
@@ -22,6 +24,7 @@ use crate::report::ConnectReport;
 pub(crate) use self::body::BodyReader;
 #[cfg(not(feature = "deflate"))]
 pub(crate) use self::extensions::Extension;
+pub(crate) use self::head::Head;
 pub(crate) use self::key::Key;
 pub(crate) use self::request::{Offer, basic, bearer, is_single};
 pub(crate) use self::response::{Answer, ResponseReader};
@@ -41,24 +44,33 @@ pub(crate) use self::response::{Answer, ResponseReader};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Handshake {
-    response: Response<()>,
+    head: Head,
+    /// Made of the head when somebody asks, which few do.
+    response: OnceLock<Box<Response<()>>>,
     deflate: Option<AgreedDeflate>,
-    report: ConnectReport,
+    report: Box<ConnectReport>,
 }
 
 impl Handshake {
     pub(crate) fn new(
-        response: Response<()>,
+        head: Head,
         deflate: Option<AgreedDeflate>,
-        report: ConnectReport,
+        report: Box<ConnectReport>,
     ) -> Self {
         Self {
-            response,
+            head,
+            response: OnceLock::new(),
             deflate,
             report,
         }
+    }
+
+    /// The default where there is none.
+    pub(crate) fn known(handshake: Option<&Self>) -> &Self {
+        static UNKNOWN: LazyLock<Handshake> = LazyLock::new(Handshake::default);
+        handshake.unwrap_or_else(|| &UNKNOWN)
     }
 
     /// See [`Handshake::deflate`], which exists only where there can be compression.
@@ -68,20 +80,19 @@ impl Handshake {
 
     /// The server's response: 101, and its fields.
     pub fn response(&self) -> &Response<()> {
-        &self.response
+        self.response
+            .get_or_init(|| Box::new(self.head.to_response()))
     }
 
     /// The fields of the server's response.
     pub fn headers(&self) -> &HeaderMap {
-        self.response.headers()
+        self.response().headers()
     }
 
     /// The subprotocol that the server chose among those offered, if it chose one (RFC 6455 §1.9).
     pub fn subprotocol(&self) -> Option<&str> {
-        self.headers()
-            .get(header::SEC_WEBSOCKET_PROTOCOL)?
-            .to_str()
-            .ok()
+        let chosen = self.head.values("sec-websocket-protocol").next()?;
+        std::str::from_utf8(fields::trim(chosen)).ok()
     }
 
     /// How the connection came about: addresses, attempts, and how long each phase took. Empty where
@@ -91,29 +102,23 @@ impl Handshake {
     }
 }
 
-impl Default for Handshake {
-    fn default() -> Self {
-        let mut response = Response::new(());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        Self::new(response, None, ConnectReport::default())
-    }
-}
-
 /// Shows the names of the fields, not their values: they may be cookies.
 impl fmt::Debug for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handshake")
-            .field("status", &self.response.status())
+            .field("status", &self.head.status())
             .field("fields", &self.headers().keys().collect::<Vec<_>>())
             .field("subprotocol", &self.subprotocol())
             .field("deflate", &self.deflate)
             .field("report", &self.report)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     const ODD: &[u8] = b"\r\n \t:;,\0\x7f\xff019aA";
@@ -199,13 +204,12 @@ mod tests {
 
     #[test]
     fn debug_shows_no_field_values() {
-        let response = Response::builder()
-            .status(101)
-            .header("set-cookie", "session=s3cret")
-            .header("sec-websocket-protocol", "chat")
-            .body(())
-            .unwrap();
-        let handshake = Handshake::new(response, None, ConnectReport::default());
+        let mut buffer = bytes::BytesMut::from(
+            &b"HTTP/1.1 101 S\r\nSet-Cookie: session=s3cret\r\nSec-WebSocket-Protocol: chat\r\n\r\n"[..],
+        );
+        let head = http1::HeadReader::default().read_final(&mut buffer);
+        let head = head.unwrap().expect("a whole head");
+        let handshake = Handshake::new(head, None, Box::default());
         let shown = format!("{handshake:?}");
         assert!(shown.contains("set-cookie") && !shown.contains("s3cret"));
         assert_eq!(handshake.subprotocol(), Some("chat"));

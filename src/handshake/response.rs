@@ -2,11 +2,11 @@
 //! accepted.
 
 use bytes::BytesMut;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
 
 use super::extensions;
 use super::fields::{list_elements, quote, trim};
+use super::head::Head;
 use super::http1::HeadReader;
 use super::key::Key;
 use super::request::Offer;
@@ -24,9 +24,18 @@ pub(crate) struct ResponseReader<'a> {
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// The connection is open; this is the 101, and what was agreed about compression.
-    Accepted(Response<()>, Option<AgreedDeflate>),
+    Accepted(Head, Option<AgreedDeflate>),
     /// Any other final status. A body may follow.
-    Refused(Response<()>),
+    Refused(Box<Response<()>>),
+}
+
+impl Answer {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Accepted(head, _) => head.status(),
+            Self::Refused(head) => head.status(),
+        }
+    }
 }
 
 impl<'a> ResponseReader<'a> {
@@ -49,7 +58,7 @@ impl<'a> ResponseReader<'a> {
             return Ok(None);
         };
         if head.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(Some(Answer::Refused(head)));
+            return Ok(Some(Answer::Refused(Box::new(head.to_response()))));
         }
         let deflate = check(&head, self.offer, self.key)?;
         Ok(Some(Answer::Accepted(head, deflate)))
@@ -58,27 +67,22 @@ impl<'a> ResponseReader<'a> {
 
 /// The rules for a 101, in the order of RFC 6455 §4.1. Content-Length and Transfer-Encoding mean
 /// nothing here (RFC 9112 §6.3).
-fn check(
-    head: &Response<()>,
-    offer: &Offer,
-    key: &Key,
-) -> Result<Option<AgreedDeflate>, HandshakeError> {
+fn check(head: &Head, offer: &Offer, key: &Key) -> Result<Option<AgreedDeflate>, HandshakeError> {
     if head.version() != Version::HTTP_11 {
         let detail = "a 101 in HTTP/1.0, which cannot upgrade (RFC 9110 §7.8)";
         return Err(HandshakeError::BadHead(detail.to_owned()));
     }
-    let headers = head.headers();
-    check_upgrade(headers).map_err(HandshakeError::Upgrade)?;
-    check_connection(headers).map_err(HandshakeError::Connection)?;
-    check_accept(headers, key).map_err(HandshakeError::Accept)?;
-    let deflate = check_extensions(headers, offer).map_err(HandshakeError::Extension)?;
-    check_subprotocol(headers, offer).map_err(HandshakeError::Subprotocol)?;
+    check_upgrade(head).map_err(HandshakeError::Upgrade)?;
+    check_connection(head).map_err(HandshakeError::Connection)?;
+    check_accept(head, key).map_err(HandshakeError::Accept)?;
+    let deflate = check_extensions(head, offer).map_err(HandshakeError::Extension)?;
+    check_subprotocol(head, offer).map_err(HandshakeError::Subprotocol)?;
     Ok(deflate)
 }
 
 /// Item 2: a single value, though HTTP allows a list: one protocol was offered.
-fn check_upgrade(headers: &HeaderMap) -> Result<(), String> {
-    match single(headers, &header::UPGRADE)? {
+fn check_upgrade(head: &Head) -> Result<(), String> {
+    match single(head, "upgrade")? {
         Some(value) if value.eq_ignore_ascii_case(b"websocket") => Ok(()),
         Some(value) => Err(format!("it is {}", quote(value))),
         None => Err("it is missing".to_owned()),
@@ -86,19 +90,12 @@ fn check_upgrade(headers: &HeaderMap) -> Result<(), String> {
 }
 
 /// Item 3: the token stands anywhere in the list that all fields make together.
-fn check_connection(headers: &HeaderMap) -> Result<(), String> {
-    let fields: Vec<_> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    if fields
-        .iter()
-        .flat_map(|value| list_elements(value))
-        .any(|token| token.eq_ignore_ascii_case(b"upgrade"))
-    {
+fn check_connection(head: &Head) -> Result<(), String> {
+    let mut tokens = head.values("connection").flat_map(list_elements);
+    if tokens.any(|token| token.eq_ignore_ascii_case(b"upgrade")) {
         return Ok(());
     }
+    let fields: Vec<_> = head.values("connection").collect();
     Err(if fields.is_empty() {
         "it is missing".to_owned()
     } else {
@@ -107,9 +104,9 @@ fn check_connection(headers: &HeaderMap) -> Result<(), String> {
 }
 
 /// Item 4: exactly what the key demands, once (§11.3.3).
-fn check_accept(headers: &HeaderMap, key: &Key) -> Result<(), String> {
+fn check_accept(head: &Head, key: &Key) -> Result<(), String> {
     let wanted = key.accept();
-    match single(headers, &header::SEC_WEBSOCKET_ACCEPT)? {
+    match single(head, "sec-websocket-accept")? {
         Some(value) if value == wanted => Ok(()),
         Some(value) => Err(format!(
             "{} was wanted, it is {}",
@@ -121,8 +118,8 @@ fn check_accept(headers: &HeaderMap, key: &Key) -> Result<(), String> {
 }
 
 /// Item 5: nothing is in use but what was offered, and that once.
-fn check_extensions(headers: &HeaderMap, offer: &Offer) -> Result<Option<AgreedDeflate>, String> {
-    let Some(value) = single(headers, &header::SEC_WEBSOCKET_EXTENSIONS)? else {
+fn check_extensions(head: &Head, offer: &Offer) -> Result<Option<AgreedDeflate>, String> {
+    let Some(value) = single(head, "sec-websocket-extensions")? else {
         return Ok(None);
     };
     let extensions = extensions::parse(value)?;
@@ -136,8 +133,8 @@ fn check_extensions(headers: &HeaderMap, offer: &Offer) -> Result<Option<AgreedD
 }
 
 /// Item 6: none, or one of those that were offered, as it was written.
-fn check_subprotocol(headers: &HeaderMap, offer: &Offer) -> Result<(), String> {
-    let Some(value) = single(headers, &header::SEC_WEBSOCKET_PROTOCOL)? else {
+fn check_subprotocol(head: &Head, offer: &Offer) -> Result<(), String> {
+    let Some(value) = single(head, "sec-websocket-protocol")? else {
         return Ok(());
     };
     let offered = |name: &String| name.as_bytes() == value;
@@ -157,10 +154,10 @@ fn check_subprotocol(headers: &HeaderMap, offer: &Offer) -> Result<(), String> {
 }
 
 /// The value of a field that may come only once (RFC 6455 §11.3), without white space around it.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, String> {
-    let mut fields = headers.get_all(name).iter();
-    let value = fields.next().map(|value| trim(value.as_bytes()));
-    if fields.next().is_some() {
+fn single<'a>(head: &'a Head, name: &'a str) -> Result<Option<&'a [u8]>, String> {
+    let mut values = head.values(name);
+    let value = values.next().map(trim);
+    if values.next().is_some() {
         return Err("it comes more than once".to_owned());
     }
     Ok(value)
@@ -168,6 +165,8 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::super::http1::MAX_INTERIM;
     use super::*;
 

@@ -105,8 +105,9 @@ pub struct WsStream<T = Transport> {
     unfinished: Option<Unfinished>,
     close_timeout: Duration,
     observer: Option<Observer>,
-    /// Elsewhere, because the stream is moved about, and this is large and seldom asked for.
-    handshake: Box<Handshake>,
+    /// Elsewhere, because the stream is moved about, and this is large and seldom asked for; `None`
+    /// where somebody else has done it.
+    handshake: Option<Box<Handshake>>,
 }
 
 enum State {
@@ -140,7 +141,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         reason = "a caller has no more use for it"
     )]
     pub fn from_upgraded(io: T, read_already: Bytes, config: Config) -> Self {
-        Self::opened(io, read_already, &config, Box::default(), None)
+        Self::opened(io, read_already, &config, None, None)
     }
 
     /// Sends what is queued and the Pong that is due.
@@ -308,10 +309,11 @@ impl<T> WsStream<T> {
         io: T,
         read_already: Bytes,
         config: &Config,
-        handshake: Box<Handshake>,
+        handshake: Option<Box<Handshake>>,
         observer: Option<Observer>,
     ) -> Self {
-        let watch = Watch::new(config.liveness.clone(), &handshake.report().target);
+        let target = handshake.as_ref().map(|it| &*it.report().target);
+        let watch = Watch::new(config.liveness.clone(), target.unwrap_or_default());
         let mut counters = Counters::default();
         counters.received.wire_bytes = read_already.len() as u64;
         let (state, read) = match config.check() {
@@ -322,7 +324,7 @@ impl<T> WsStream<T> {
             ),
         };
         let mut protocol = Protocol::new(config);
-        if let Some(agreed) = handshake.agreed_deflate() {
+        if let Some(agreed) = handshake.as_ref().and_then(|it| it.agreed_deflate()) {
             protocol.compress_as(config, agreed);
         }
         Self {
@@ -353,7 +355,7 @@ impl<T> WsStream<T> {
     /// What was agreed in the opening handshake: the response, the subprotocol, and the report of
     /// how the connection came about.
     pub fn handshake(&self) -> &Handshake {
-        &self.handshake
+        Handshake::known(self.handshake.as_deref())
     }
 
     /// How the connection ended; `None` while it has not.

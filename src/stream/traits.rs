@@ -59,7 +59,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WsStream<T> {
 impl<T> fmt::Debug for WsStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WsStream")
-            .field("handshake", &self.handshake)
+            .field("handshake", self.handshake())
             .field("close_info", &self.close_info())
             .field("stats", &self.stats())
             .finish_non_exhaustive()

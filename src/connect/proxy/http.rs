@@ -97,7 +97,7 @@ where
             .read_final(&mut buffer)
             .map_err(|fault| bad_head(fault, fields))?
         {
-            break head;
+            break head.to_response();
         }
     };
     if head.status().is_success() {

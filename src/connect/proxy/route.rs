@@ -92,12 +92,12 @@ impl Route {
             Vec::new()
         };
         trail.ask_policy(target, &addresses)?;
-        let mut report = ProxyReport {
+        let mut report = Box::new(ProxyReport {
             url: self.server.to_string(),
             variable: self.server.variable,
             tls: None,
             elapsed: None,
-        };
+        });
         progress.report.proxy = Some(report.clone());
         self.choose(&addresses)?;
         let (host, port) = (&self.server.host, self.server.port);
@@ -107,7 +107,7 @@ impl Route {
         progress.enter(Phase::Proxy);
         let left = limits.left(Phase::Proxy, progress.began);
         // What is said of TLS in the report is about the server's.
-        let mut apart = Progress::new(target);
+        let mut apart = Progress::new(target, Phase::Proxy);
         apart.report.proxy = Some(report.clone());
         let deadline = progress.since.checked_add(left);
         let stream = {

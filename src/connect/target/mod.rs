@@ -51,27 +51,63 @@ impl Target {
         })
     }
 
+    /// The URL without user name, password and query.
+    pub(crate) fn shown(&self) -> String {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        let (path, _) = self
+            .resource
+            .split_once('?')
+            .unwrap_or((&self.resource, ""));
+        let mut shown = String::with_capacity(SCHEME_AND_PORT + path.len());
+        shown.push_str(scheme);
+        if let Host::Unix(socket) = &self.host {
+            shown.extend(["+unix://", socket, ":", path]);
+            return shown;
+        }
+        shown.push_str("://");
+        self.host.push_to(&mut shown);
+        push_port(&mut shown, self.port);
+        shown.push_str(path);
+        shown
+    }
+
     /// The value of `Host`: with the port if it is not the default one (RFC 6455 §4.1, item 4).
     pub(crate) fn host_field(&self) -> String {
         if let Host::Unix(_) = self.host {
             // The socket's path says nothing to a server; this is what others send too.
             "localhost".to_owned()
-        } else if self.port == default_port(self.secure) {
-            self.host.to_string()
         } else {
-            format!("{}:{}", self.host, self.port)
+            let mut field = String::with_capacity(SCHEME_AND_PORT);
+            self.host.push_to(&mut field);
+            if self.port != default_port(self.secure) {
+                push_port(&mut field, self.port);
+            }
+            field
+        }
+    }
+}
+
+/// Room for `wss://`, a port and a short host.
+const SCHEME_AND_PORT: usize = 32;
+
+fn push_port(text: &mut String, port: u16) {
+    text.push(':');
+    text.push_str(&port.to_string());
+}
+
+impl Host {
+    fn push_to(&self, text: &mut String) {
+        match self {
+            Self::Name(name) | Self::Unix(name) => text.push_str(name),
+            Self::Ip(IpAddr::V4(address)) => text.push_str(&address.to_string()),
+            Self::Ip(IpAddr::V6(address)) => text.extend(["[", &address.to_string(), "]"]),
         }
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.secure { "wss" } else { "ws" };
-        let path = self.resource.split('?').next().unwrap_or_default();
-        if let Host::Unix(socket) = &self.host {
-            return write!(f, "{scheme}+unix://{socket}:{path}");
-        }
-        write!(f, "{scheme}://{}:{}{path}", self.host, self.port)
+        f.write_str(&self.shown())
     }
 }
 
@@ -83,11 +119,9 @@ impl fmt::Debug for Target {
 
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) | Self::Unix(name) => f.write_str(name),
-            Self::Ip(IpAddr::V4(address)) => write!(f, "{address}"),
-            Self::Ip(IpAddr::V6(address)) => write!(f, "[{address}]"),
-        }
+        let mut text = String::new();
+        self.push_to(&mut text);
+        f.write_str(&text)
     }
 }
 
@@ -95,7 +129,8 @@ impl fmt::Display for Host {
 pub(super) type Complaint = &'static str;
 
 fn read(url: &str) -> Result<Target, Complaint> {
-    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    let is_graphic = url.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_graphic && url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("it contains white space or a control character; percent-encode it");
     }
     if url.contains('\\') {
@@ -135,13 +170,19 @@ fn scheme(url: &str) -> Result<(Scheme, &str), Complaint> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err("it does not begin with ws:// or wss://");
     };
-    match scheme.to_ascii_lowercase().as_str() {
-        "ws" => Ok((Scheme::Ws, rest)),
-        "wss" => Ok((Scheme::Wss, rest)),
-        "ws+unix" => Ok((Scheme::WsUnix, rest)),
-        "http" => Err("its scheme is http; write ws:// instead"),
-        "https" => Err("its scheme is https; write wss:// instead"),
-        _ => Err("its scheme is neither ws nor wss"),
+    let is = |name| scheme.eq_ignore_ascii_case(name);
+    if is("ws") {
+        Ok((Scheme::Ws, rest))
+    } else if is("wss") {
+        Ok((Scheme::Wss, rest))
+    } else if is("ws+unix") {
+        Ok((Scheme::WsUnix, rest))
+    } else if is("http") {
+        Err("its scheme is http; write ws:// instead")
+    } else if is("https") {
+        Err("its scheme is https; write wss:// instead")
+    } else {
+        Err("its scheme is neither ws nor wss")
     }
 }
 
@@ -243,8 +284,8 @@ pub(super) fn read_host(host: &str) -> Result<Host, Complaint> {
     }
     // Resolvers read 127.1 or 0x7f.1 as addresses, each in its own way.
     let last = name.rsplit('.').next().unwrap_or_default();
-    if last.bytes().all(|byte| byte.is_ascii_digit()) || last.to_ascii_lowercase().starts_with("0x")
-    {
+    let is_hex = matches!(last.as_bytes(), [b'0', b'x' | b'X', ..]);
+    if is_hex || last.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("its host ends in a number and is not an IPv4 address");
     }
     Ok(Host::Name(host.to_ascii_lowercase()))

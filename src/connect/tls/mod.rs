@@ -118,7 +118,8 @@ impl Connector {
         // It is large, and passed on several times.
         let (connected, refused) = verifier::watching(Box::pin(connecting)).await;
         let stream = connected.map_err(|error| failure(error, plain, refused.as_ref()))?;
-        progress.report.tls = Some(agreed(stream.get_ref().1, progress.since.elapsed()));
+        let agreed = agreed(stream.get_ref().1, progress.since.elapsed());
+        progress.report.tls = Some(Box::new(agreed));
         Ok(stream.into())
     }
 }

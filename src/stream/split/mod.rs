@@ -92,7 +92,7 @@ struct Shared<T> {
     /// The user's observer, which is called when the lock is free.
     observer: Option<Observer>,
     overheard: Overheard,
-    handshake: Box<Handshake>,
+    handshake: Option<Box<Handshake>>,
 }
 
 /// The connection, and what is known of those who use it.
@@ -144,7 +144,7 @@ impl<T> Shared<T> {
             })
         });
         Self {
-            handshake: mem::take(&mut ws.handshake),
+            handshake: ws.handshake.take(),
             link: Mutex::new(Link {
                 ws,
                 seats: Vec::new(),

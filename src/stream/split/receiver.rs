@@ -157,7 +157,7 @@ impl<T> WsReceiver<T> {
 
     /// What was agreed in the opening handshake.
     pub fn handshake(&self) -> &Handshake {
-        &self.shared.handshake
+        Handshake::known(self.shared.handshake.as_deref())
     }
 
     /// The counters of this connection.
