@@ -51,18 +51,18 @@ pub struct Liveness {
     pub(crate) timeout: Duration,
     pub(crate) progress: (u64, Duration),
     pub(crate) data_idle: Option<Duration>,
-    pub(crate) app_ping: Option<AppPing>,
+    /// Shared, because most connections have none, and each keeps room for it.
+    pub(crate) app_ping: Option<Arc<AppPing>>,
 }
 
 /// A ping in the application's own words.
-#[derive(Clone)]
 pub(crate) struct AppPing {
     pub(crate) text: Utf8Bytes,
     pub(crate) is_answer: Matcher,
 }
 
 /// Says whether a text is an answer that the application is not to see.
-pub(crate) type Matcher = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+pub(crate) type Matcher = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 impl Default for Liveness {
     fn default() -> Self {
@@ -143,10 +143,10 @@ impl Liveness {
         text: impl Into<Utf8Bytes>,
         is_answer: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.app_ping = Some(AppPing {
+        self.app_ping = Some(Arc::new(AppPing {
             text: text.into(),
-            is_answer: Arc::new(is_answer),
-        });
+            is_answer: Box::new(is_answer),
+        }));
         self
     }
 

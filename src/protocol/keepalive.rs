@@ -65,11 +65,7 @@ pub(crate) enum Verdict {
 
 #[derive(Debug)]
 pub(crate) struct Keepalive {
-    interval: Duration,
-    timeout: Duration,
-    progress: (u64, Duration),
-    data_idle: Option<Duration>,
-    has_app_ping: bool,
+    liveness: Liveness,
     /// How far apart two looks are while bytes come.
     tick: Duration,
     /// What was counted at the last look.
@@ -114,15 +110,11 @@ struct Frame {
 }
 
 impl Keepalive {
-    pub(crate) fn new(liveness: &Liveness, now: Instant, counts: Counts) -> Self {
+    pub(crate) fn new(liveness: Liveness, now: Instant, counts: Counts) -> Self {
         let interval = liveness.interval;
         let tick = interval.min(liveness.timeout) / 8;
         let mut this = Self {
-            interval,
-            timeout: liveness.timeout,
-            progress: liveness.progress,
-            data_idle: liveness.data_idle,
-            has_app_ping: liveness.app_ping.is_some(),
+            liveness,
             tick: tick.clamp(LEAST_WAIT, MOST_TICK),
             seen: counts,
             heard: now,
@@ -140,6 +132,10 @@ impl Keepalive {
         };
         this.set_due(now);
         this
+    }
+
+    pub(crate) fn liveness(&self) -> &Liveness {
+        &self.liveness
     }
 
     /// When [`look`](Self::look) is to be called.
@@ -181,7 +177,7 @@ impl Keepalive {
     /// Compares what has been counted. The caller has seen that nothing is left to be read.
     pub(crate) fn look(&mut self, now: Instant, counts: Counts) -> Due {
         let late = now.saturating_duration_since(self.due);
-        let jumped = late >= self.timeout.min(JUMP);
+        let jumped = late >= self.liveness.timeout.min(JUMP);
         let before = std::mem::replace(&mut self.seen, counts);
         let came = counts.received != before.received;
         self.quiet = !came;
@@ -200,9 +196,9 @@ impl Keepalive {
         self.look_at_silence(now, jumped, &mut due);
         self.look_at_frame(now, &before, &mut due);
         self.look_at_messages(now, &before, &mut due);
-        if self.has_app_ping && now >= self.ask {
+        if self.liveness.app_ping.is_some() && now >= self.ask {
             due.app_ping = true;
-            self.ask = later(now, self.interval);
+            self.ask = later(now, self.liveness.interval);
             self.asked.get_or_insert(now);
         }
         self.set_due(now);
@@ -211,7 +207,9 @@ impl Keepalive {
 
     /// A Ping was queued; it is gone when the transport has taken `end` bytes.
     pub(crate) fn pinged(&mut self, now: Instant, end: u64) {
-        let limit = self.probe.map_or(self.timeout, |probe| probe.limit);
+        let limit = self
+            .probe
+            .map_or(self.liveness.timeout, |probe| probe.limit);
         let after_jump = self.probe.is_some_and(|probe| probe.after_jump);
         self.probe = Some(Probe {
             since: now,
@@ -255,7 +253,7 @@ impl Keepalive {
         let waits = self.probe.filter(|probe| written < probe.end);
         self.probe = Some(Probe {
             since: now,
-            limit: self.timeout.min(NUDGE),
+            limit: self.liveness.timeout.min(NUDGE),
             end: waits.map_or(0, |probe| probe.end),
             after_jump,
         });
@@ -270,7 +268,7 @@ impl Keepalive {
             return;
         }
         let Some(probe) = &self.probe else {
-            due.ping = now.saturating_duration_since(self.heard) >= self.interval;
+            due.ping = now.saturating_duration_since(self.heard) >= self.liveness.interval;
             return;
         };
         let waited = now.saturating_duration_since(probe.since);
@@ -281,7 +279,7 @@ impl Keepalive {
     }
 
     fn look_at_frame(&mut self, now: Instant, before: &Counts, due: &mut Due) {
-        let (least, within) = self.progress;
+        let (least, within) = self.liveness.progress;
         let known = self.frame.frames.get_or_insert(self.seen.frames);
         if !self.seen.in_frame || self.seen.frames != *known {
             // The frame of which there is a part now began after the last look, if at all.
@@ -321,13 +319,13 @@ impl Keepalive {
             return;
         }
         let silent = now.saturating_duration_since(self.data);
-        if self.data_idle.is_some_and(|limit| silent >= limit) {
+        if self.liveness.data_idle.is_some_and(|limit| silent >= limit) {
             due.verdict.get_or_insert(Verdict::Idle { silent });
         }
         let waited = self
             .asked
             .map(|asked| now.saturating_duration_since(asked))
-            .filter(|waited| *waited >= self.timeout);
+            .filter(|waited| *waited >= self.liveness.timeout);
         if let Some(waited) = waited {
             due.verdict.get_or_insert(Verdict::NoAnswer { waited });
         }
@@ -341,7 +339,7 @@ impl Keepalive {
     fn set_due(&mut self, now: Instant) {
         let mut due = match &self.probe {
             Some(probe) => later(probe.since, probe.limit),
-            None => later(self.heard, self.interval),
+            None => later(self.heard, self.liveness.interval),
         };
         let mut sooner = |at: Instant| due = due.min(at);
         if !self.quiet
@@ -351,18 +349,18 @@ impl Keepalive {
         {
             sooner(later(now, self.tick));
         }
-        if self.has_app_ping {
+        if self.liveness.app_ping.is_some() {
             sooner(self.ask);
         }
         if self.seen.sight == Sight::Whole {
             if self.seen.in_frame && self.probe.is_none() {
-                sooner(later(self.frame.since, self.progress.1));
+                sooner(later(self.frame.since, self.liveness.progress.1));
             }
-            if let Some(limit) = self.data_idle {
+            if let Some(limit) = self.liveness.data_idle {
                 sooner(later(self.data, limit));
             }
             if let Some(asked) = self.asked {
-                sooner(later(asked, self.timeout));
+                sooner(later(asked, self.liveness.timeout));
             }
         }
         self.due = due.max(later(now, LEAST_WAIT));

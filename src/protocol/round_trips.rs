@@ -29,8 +29,8 @@ pub struct Rtt {
     pub most: Option<Duration>,
     /// How many were measured.
     pub measured: u64,
-    /// A ring, the newest at `measured - 1`.
-    recent: [Duration; RECENT],
+    /// A ring of nanoseconds, the newest at `measured - 1`.
+    recent: [u64; RECENT],
 }
 
 impl Rtt {
@@ -39,13 +39,14 @@ impl Rtt {
         let newest = self.measured;
         let count = newest.min(RECENT as u64);
         #[expect(clippy::cast_possible_truncation, reason = "below the ring's size")]
-        (1..=count).map(move |back| self.recent[((newest - back) % RECENT as u64) as usize])
+        let at = move |back| ((newest - back) % RECENT as u64) as usize;
+        (1..=count).map(move |back| Duration::from_nanos(self.recent[at(back)]))
     }
 
     fn add(&mut self, took: Duration) {
         #[expect(clippy::cast_possible_truncation, reason = "below the ring's size")]
         let at = (self.measured % RECENT as u64) as usize;
-        self.recent[at] = took;
+        self.recent[at] = took.as_nanos().try_into().unwrap_or(u64::MAX);
         self.measured += 1;
         self.last = Some(took);
         self.smoothed = Some(self.smoothed.map_or(took, |mean| mean * 7 / 8 + took / 8));

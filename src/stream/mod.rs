@@ -80,7 +80,7 @@ pub struct WsStream<T = Transport> {
     protocol: Protocol,
     queue: WriteQueue,
     /// The payload of the newest Ping that has no Pong in the queue yet.
-    pong_due: Option<ControlPayload>,
+    pong_due: Option<Box<ControlPayload>>,
     /// Why nothing more can be written, until the reader gives it as the end.
     write_error: Option<io::Error>,
     state: State,
@@ -379,7 +379,7 @@ impl<T> WsStream<T> {
             sent,
             write_queue: self.queue.len(),
             last_activity: self.watch.last_activity(received.wire_bytes),
-            rtt: *self.watch.rtt(),
+            rtt: self.watch.rtt(),
         }
     }
 

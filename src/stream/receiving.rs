@@ -208,7 +208,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             Ok((taken, Some(Event::Ping(payload)))) => {
                 self.stats.received.pings += 1;
                 self.observe(ControlFrame::Ping(payload));
-                self.pong_due = Some(ControlPayload::new(payload));
+                self.pong_due = Some(Box::new(ControlPayload::new(payload)));
                 self.read.consume(taken);
                 // A socket that takes nothing just now keeps the Pong waiting, not the reader;
                 // one that failed shows it when there is nothing left to read.

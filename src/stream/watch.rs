@@ -37,12 +37,45 @@ pub(super) struct Watch {
 
 #[derive(Debug)]
 struct Rest {
-    liveness: Option<Liveness>,
-    keepalive: Option<Keepalive>,
-    round_trips: RoundTrips,
+    watching: Watching,
+    /// Made when the first Ping is sent.
+    round_trips: Option<Box<RoundTrips>>,
     /// Answers to the application's pings that were kept from it.
     answers: u64,
     trace: trace::Connection,
+}
+
+#[derive(Debug)]
+enum Watching {
+    /// For who wants no liveness.
+    Never,
+    /// From the first wait on.
+    NotYet(Liveness),
+    Since(Keepalive),
+}
+
+impl Rest {
+    fn liveness(&self) -> Option<&Liveness> {
+        match &self.watching {
+            Watching::Never => None,
+            Watching::NotYet(liveness) => Some(liveness),
+            Watching::Since(keepalive) => Some(keepalive.liveness()),
+        }
+    }
+
+    fn keepalive(&self) -> Option<&Keepalive> {
+        match &self.watching {
+            Watching::Since(keepalive) => Some(keepalive),
+            _ => None,
+        }
+    }
+
+    fn keepalive_mut(&mut self) -> Option<&mut Keepalive> {
+        match &mut self.watching {
+            Watching::Since(keepalive) => Some(keepalive),
+            _ => None,
+        }
+    }
 }
 
 impl Watch {
@@ -53,9 +86,8 @@ impl Watch {
             blind: false,
             timer: None,
             rest: Box::new(Rest {
-                liveness,
-                keepalive: None,
-                round_trips: RoundTrips::default(),
+                watching: liveness.map_or(Watching::Never, Watching::NotYet),
+                round_trips: None,
                 answers: 0,
                 trace: trace::Connection::opened(target),
             }),
@@ -64,12 +96,12 @@ impl Watch {
 
     /// Whether texts may be answers to the application's pings.
     pub(super) fn filters(&self) -> bool {
-        let liveness = self.rest.liveness.as_ref();
+        let liveness = self.rest.liveness();
         liveness.is_some_and(|liveness| liveness.app_ping.is_some())
     }
 
     pub(super) fn round_trips(&mut self) -> &mut RoundTrips {
-        &mut self.rest.round_trips
+        self.rest.round_trips.get_or_insert_default()
     }
 
     /// A Pong has come.
@@ -77,6 +109,9 @@ impl Watch {
         let Rest {
             round_trips, trace, ..
         } = &mut *self.rest;
+        let Some(round_trips) = round_trips else {
+            return;
+        };
         if round_trips.pong(payload, now).is_some() {
             trace.answered(round_trips.rtt().last);
         }
@@ -86,13 +121,14 @@ impl Watch {
         &self.rest.trace
     }
 
-    pub(super) fn rtt(&self) -> &Rtt {
-        self.rest.round_trips.rtt()
+    pub(super) fn rtt(&self) -> Rtt {
+        let round_trips = self.rest.round_trips.as_ref();
+        round_trips.map_or_else(Rtt::default, |round_trips| *round_trips.rtt())
     }
 
     /// When the last byte came, up to a tick later than it did; `None` while that is not watched.
     pub(super) fn last_activity(&self, received: u64) -> Option<Instant> {
-        let keepalive = self.rest.keepalive.as_ref()?;
+        let keepalive = self.rest.keepalive()?;
         Some(keepalive.last_heard(now(), received))
     }
 
@@ -104,7 +140,7 @@ impl Watch {
 
     /// Whether this is an answer to the application's ping.
     pub(super) fn is_answer(&self, text: &str) -> bool {
-        let liveness = self.rest.liveness.as_ref();
+        let liveness = self.rest.liveness();
         let app_ping = liveness.and_then(|liveness| liveness.app_ping.as_ref());
         app_ping.is_some_and(|ping| (ping.is_answer)(text))
     }
@@ -112,14 +148,14 @@ impl Watch {
     /// An answer was kept from the application.
     pub(super) fn answered(&mut self) {
         self.rest.answers += 1;
-        if let Some(keepalive) = &mut self.rest.keepalive {
+        if let Some(keepalive) = self.rest.keepalive_mut() {
             keepalive.answered();
         }
     }
 
     /// Sets the timer anew. Its waker must then be registered again.
     fn rearm(&mut self) {
-        let Some(keepalive) = &self.rest.keepalive else {
+        let Some(keepalive) = self.rest.keepalive() else {
             return;
         };
         self.hears = keepalive.is_quiet() || self.filters();
@@ -134,7 +170,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// ping.
     #[cold]
     pub(super) fn heard(&mut self) {
-        if let Some(keepalive) = &mut self.watch.rest.keepalive {
+        if let Some(keepalive) = self.watch.rest.keepalive_mut() {
             if keepalive.is_quiet() {
                 keepalive.heard(now(), self.stats.received.wire_bytes);
                 self.watch.rearm();
@@ -195,7 +231,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 return None;
             }
             let counts = self.counts(sight);
-            let due = self.watch.rest.keepalive.as_mut()?.look(now(), counts);
+            let due = self.watch.rest.keepalive_mut()?.look(now(), counts);
             if let Some(verdict) = due.verdict {
                 if !has_no_room {
                     self.die(verdict, role);
@@ -225,7 +261,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// A Ping counts from when the transport has taken it.
     fn wrote(&mut self) {
         let taken = self.queue.taken();
-        if let Some(keepalive) = &mut self.watch.rest.keepalive {
+        if let Some(keepalive) = self.watch.rest.keepalive_mut() {
             if keepalive.waits_to_leave(taken) {
                 keepalive.wrote(now(), taken);
                 self.watch.rearm();
@@ -237,16 +273,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     fn start_watch(&mut self, sight: Sight) -> bool {
         let counts = self.counts(sight);
         let rest = &mut *self.watch.rest;
-        let Some(liveness) = &rest.liveness else {
+        let Watching::NotYet(liveness) = &rest.watching else {
             return false;
         };
         if Handle::try_current().is_err() {
             return false;
         }
-        let keepalive = Keepalive::new(liveness, now(), counts);
+        let keepalive = Keepalive::new(liveness.clone(), now(), counts);
         self.watch.timer = Some(Box::pin(time::sleep_until(keepalive.due().into())));
         self.watch.hears = true;
-        rest.keepalive = Some(keepalive);
+        rest.watching = Watching::Since(keepalive);
         true
     }
 
@@ -294,7 +330,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     fn push_app_ping(&mut self, in_place_of_ping: bool) {
         if self.unfinished.is_some() {
             // No message may stand inside another (RFC 6455 §5.4); what was not asked is not answered.
-            if let Some(keepalive) = &mut self.watch.rest.keepalive {
+            if let Some(keepalive) = self.watch.rest.keepalive_mut() {
                 keepalive.answered();
             }
             if in_place_of_ping {
@@ -302,7 +338,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             }
             return;
         }
-        let liveness = self.watch.rest.liveness.as_ref();
+        let liveness = self.watch.rest.liveness();
         if let Some(ping) = liveness.and_then(|liveness| liveness.app_ping.as_ref()) {
             let text = ping.text.clone();
             self.queue_borrowed(Opcode::Text, text.as_bytes());
@@ -362,7 +398,7 @@ impl<T> WsStream<T> {
             return;
         }
         let written = self.queue.taken();
-        let ping = match &mut self.watch.rest.keepalive {
+        let ping = match self.watch.rest.keepalive_mut() {
             Some(keepalive) => keepalive.nudge(now(), self.stats.received.wire_bytes, written),
             None => true,
         };
@@ -376,8 +412,8 @@ impl<T> WsStream<T> {
 
     fn push_ping(&mut self) {
         let now = now();
-        let payload = self.watch.rest.round_trips.payload();
-        self.watch.rest.round_trips.sent(&payload, now);
+        let payload = self.watch.round_trips().payload();
+        self.watch.round_trips().sent(&payload, now);
         self.queue.push(Opcode::Ping, true, &payload);
         self.stats.sent.pings += 1;
         self.watch.trace().pinged();
@@ -385,7 +421,7 @@ impl<T> WsStream<T> {
     }
 
     fn pinged(&mut self, now: Instant) {
-        if let Some(keepalive) = &mut self.watch.rest.keepalive {
+        if let Some(keepalive) = self.watch.rest.keepalive_mut() {
             keepalive.pinged(now, self.queue.taken() + self.queue.len() as u64);
         }
     }
