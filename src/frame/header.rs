@@ -109,18 +109,42 @@ impl Header {
         };
         let range = match *second {
             short @ 0..=125 => 2..2 + usize::from(short),
-            LEN_16 => {
-                let (extended, _) = rest.split_first_chunk::<2>()?;
-                let len = u16::from_be_bytes(*extended);
-                if len < 126 {
-                    return None;
-                }
-                4..4 + usize::from(len)
-            }
+            LEN_16 => medium(rest)?,
             LEN_64 => large(rest)?,
             _ => return None,
         };
         Some((opcode, range))
+    }
+
+    /// The kind of a message whose first fragment begins `bytes`, as far as its first byte tells.
+    #[inline]
+    pub(crate) fn first_fragment(bytes: &[u8]) -> Option<Opcode> {
+        match bytes.first()? {
+            &TEXT => Some(Opcode::Text),
+            &BINARY => Some(Opcode::Binary),
+            _ => None,
+        }
+    }
+
+    /// As [`whole_message`](Self::whole_message), for a fragment of at most 64 KiB: whether it is the
+    /// last of its message, and where its payload is. It is a continuation unless it `begins` a message.
+    #[inline]
+    pub(crate) fn fragment(bytes: &[u8], begins: bool) -> Option<(bool, Range<usize>)> {
+        let [first, second, rest @ ..] = bytes else {
+            return None;
+        };
+        let fin = match first {
+            0 if !begins => false,
+            &FIN if !begins => true,
+            &(TEXT | BINARY) if begins => false,
+            _ => return None,
+        };
+        let range = match *second {
+            short @ 0..=125 => 2..2 + usize::from(short),
+            LEN_16 => medium(rest)?,
+            _ => return None,
+        };
+        Some((fin, range))
     }
 
     /// Writes the header to the beginning of `out`, with the length in its shortest form; how many
@@ -152,6 +176,14 @@ impl Header {
         }
         used
     }
+}
+
+/// Where the payload is whose 16-bit length begins `rest`.
+#[inline]
+fn medium(rest: &[u8]) -> Option<Range<usize>> {
+    let (extended, _) = rest.split_first_chunk::<2>()?;
+    let len = u16::from_be_bytes(*extended);
+    (len >= 126).then_some(4..4 + usize::from(len))
 }
 
 /// Where the payload is whose 64-bit length begins `rest`; longer ones than 1 MiB are not usual.

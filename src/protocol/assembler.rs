@@ -81,6 +81,15 @@ impl Assembler {
         self.message.is_none()
     }
 
+    pub(super) fn max_message_size(&self) -> usize {
+        self.max_message_size
+    }
+
+    /// So many frames have come, not the last of their message, that were not put together here.
+    pub(super) fn count_fragments(&mut self, count: u64) {
+        self.fragments += count;
+    }
+
     pub(super) fn fragments(&self) -> u64 {
         self.fragments
     }

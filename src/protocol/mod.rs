@@ -2,6 +2,7 @@
 //! back. No I/O and no clock: bytes come in as arguments, what is to be done goes out as values.
 
 mod assembler;
+mod at_once;
 pub(crate) mod close;
 #[cfg(feature = "deflate")]
 mod deflate;
@@ -139,6 +140,9 @@ impl Protocol {
         }
         if self.assembler.is_compressed() {
             return self.receive_compressed(input, 0);
+        }
+        if let Some((taken, message)) = self.fragments_at_once(input) {
+            return Ok((taken, Some(Event::Message(message))));
         }
         self.receive_frames::<false>(input)
     }
