@@ -119,9 +119,9 @@ impl Header {
     /// The kind of a message whose first fragment begins `bytes`, as far as its first byte tells.
     #[inline]
     pub(crate) fn first_fragment(bytes: &[u8]) -> Option<Opcode> {
-        match bytes.first()? {
-            &TEXT => Some(Opcode::Text),
-            &BINARY => Some(Opcode::Binary),
+        match *bytes.first()? {
+            TEXT => Some(Opcode::Text),
+            BINARY => Some(Opcode::Binary),
             _ => None,
         }
     }
@@ -133,10 +133,10 @@ impl Header {
         let [first, second, rest @ ..] = bytes else {
             return None;
         };
-        let fin = match first {
+        let fin = match *first {
             0 if !begins => false,
-            &FIN if !begins => true,
-            &(TEXT | BINARY) if begins => false,
+            FIN if !begins => true,
+            TEXT | BINARY if begins => false,
             _ => return None,
         };
         let range = match *second {

@@ -46,6 +46,10 @@ struct Rest {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, in a box, and it is the large one soon"
+)]
 enum Watching {
     /// For who wants no liveness.
     Never,

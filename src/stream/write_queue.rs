@@ -137,7 +137,7 @@ impl WriteQueue {
 
     /// Queues a frame whose payload is given away: a large one is not copied if it is unique.
     pub(super) fn push_owned(&mut self, opcode: Opcode, fin: bool, payload: Bytes) {
-        if payload.len() < IN_PLACE {
+        if payload.len() < MASKED_IN_PLACE {
             return self.push(opcode, fin, &payload);
         }
         let mut payload = match payload.try_into_mut() {
@@ -259,7 +259,7 @@ impl Chunk {
 
 /// From here on a payload that nobody else holds is masked where it is instead of copied: below, a
 /// second slice in a vectored write costs more than the copy.
-const IN_PLACE: usize = 16 << 10;
+pub(super) const MASKED_IN_PLACE: usize = 16 << 10;
 
 /// Slices in one vectored write: a message of 1 MiB. More would only cost at every write, since small
 /// frames share a buffer.
