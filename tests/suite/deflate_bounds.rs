@@ -7,7 +7,7 @@ use tokio::io::DuplexStream;
 
 use crate::support::alloc::Meter;
 use crate::support::compressed::{agreed_with, asking, binary, text};
-use crate::support::deflate::{Blocks, Symbol};
+use crate::support::deflate::{Blocks, Symbol, literals};
 use crate::support::run::paused;
 use crate::support::scripted::Peer;
 use crate::support::verdict::{assert_error, fail_with, next_binary};
@@ -133,6 +133,34 @@ fn blocks_that_hold_nothing_are_not_read_for_ever() {
             tokio::join!(sending, receiving);
             assert!(begun.elapsed() < WITHIN, "{what}: {:?}", begun.elapsed());
         }
+    });
+}
+
+/// Each of them has the inflater begin again with its whole window.
+#[test]
+fn final_blocks_with_much_to_remember_are_not_read_for_ever() {
+    paused(async {
+        let window = vec![b'w'; 32 << 10];
+        for content in [&b""[..], b"x"] {
+            let content = literals(content);
+            let blocks = (0..100_000)
+                .fold(Blocks::default(), |blocks, _| blocks.fixed(true, &content))
+                .message();
+            let (mut ws, mut peer) = limited(64 << 20).await;
+            let first = Blocks::default().stored(false, &window).message();
+            peer.send(concat(&[binary(first), binary(blocks)])).await;
+            assert!(next_binary(&mut ws).await == window);
+            let begun = Instant::now();
+            let error = ws.next().await.unwrap().unwrap_err();
+            assert_error(&error, ErrorKind::TooLarge, Phase::Open);
+            assert!(begun.elapsed() < WITHIN, "{:?}", begun.elapsed());
+        }
+        // Where something comes of each, they may.
+        let line = literals("{\"bid\":1}\n");
+        let blocks = (0..20_000).fold(Blocks::default(), |blocks, _| blocks.fixed(true, &line));
+        let (mut ws, mut peer) = limited(64 << 20).await;
+        peer.send(binary(blocks.message()).bytes()).await;
+        assert_eq!(next_binary(&mut ws).await.len(), 20_000 * line.len());
     });
 }
 
