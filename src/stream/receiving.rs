@@ -97,7 +97,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// Lets other tasks run before this one goes on.
     pub(super) fn take_turns<R>(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<R> {
         // A peer that never leaves room for a wait is alive, but the application's ping may be due.
-        if self.must_watch() {
+        // What a dead one has sent before is no life.
+        if self.must_watch() && !self.watch.is_dead() {
             let _ = self.watch(role, Sight::Nothing, cx);
         }
         cx.waker().wake_by_ref();

@@ -42,6 +42,8 @@ struct Rest {
     round_trips: Option<Box<RoundTrips>>,
     /// Answers to the application's pings that were kept from it.
     answers: u64,
+    /// The peer is dead, but a reader without room has yet to give what lies in the read buffer.
+    is_dead: bool,
     trace: trace::Connection,
 }
 
@@ -93,6 +95,7 @@ impl Watch {
                 watching: liveness.map_or(Watching::Never, Watching::NotYet),
                 round_trips: None,
                 answers: 0,
+                is_dead: false,
                 trace: trace::Connection::opened(target),
             }),
         }
@@ -102,6 +105,11 @@ impl Watch {
     pub(super) fn filters(&self) -> bool {
         let liveness = self.rest.liveness();
         liveness.is_some_and(|liveness| liveness.app_ping.is_some())
+    }
+
+    /// Whether only what lies in the read buffer is still to come.
+    pub(super) fn is_dead(&self) -> bool {
+        self.rest.is_dead
     }
 
     pub(super) fn round_trips(&mut self) -> &mut RoundTrips {
@@ -174,6 +182,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// ping.
     #[cold]
     pub(super) fn heard(&mut self) {
+        self.watch.rest.is_dead = false;
         if let Some(keepalive) = self.watch.rest.keepalive_mut() {
             if keepalive.is_quiet() {
                 keepalive.heard(now(), self.stats.received.wire_bytes);
@@ -236,6 +245,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             }
             let counts = self.counts(sight);
             let due = self.watch.rest.keepalive_mut()?.look(now(), counts);
+            self.watch.rest.is_dead = has_no_room && due.verdict.is_some();
             if let Some(verdict) = due.verdict {
                 if !has_no_room {
                     self.die(verdict, role);

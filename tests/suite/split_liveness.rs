@@ -118,6 +118,21 @@ fn a_dead_peer_is_noticed_although_the_inbox_is_full() {
     });
 }
 
+/// More messages than are given before a task lets others run, all of which came before the silence.
+#[test]
+fn a_dead_peer_is_noticed_in_time_although_many_messages_wait_outside_of_a_full_inbox() {
+    paused(async {
+        let (mut sender, mut receiver, mut peer) = spawn_small();
+        let sent: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+        let frames: Vec<_> = sent.iter().map(text).collect();
+        peer.send(concat(&frames)).await;
+        let silent = Instant::now();
+        sender.closed().await;
+        assert!(silent.elapsed() <= NOTICED, "{:?}", silent.elapsed());
+        assert_eq!(rest(&mut receiver).await, (sent, Some(ErrorKind::NoPong)));
+    });
+}
+
 /// An application that is away for ten minutes, and a peer that is there all the time.
 #[test]
 fn a_full_inbox_is_no_reason_to_call_a_live_peer_dead() {
