@@ -4,7 +4,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::poll_immediate;
-use longwire::{CloseCode, Config, Error, ErrorKind, Side, WsReceiver, WsSender};
+use longwire::bytes::Bytes;
+use longwire::{
+    CloseCode, Config, Error, ErrorKind, Inbox, Liveness, Side, WsReceiver, WsSender, WsStream,
+};
 use tokio::io::DuplexStream;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
@@ -47,6 +50,27 @@ async fn is_over(sender: &mut WsSender<DuplexStream>, receiver: &mut WsReceiver<
         assert_eq!(receiver.close_info(), Some(sender.closed().await));
     }
     assert!(begun.elapsed() < Duration::from_millis(100));
+}
+
+/// One that settings have kept from ever being open has no Close frame and no transport to lose.
+#[test]
+fn whoever_waits_for_the_end_of_what_was_never_open_is_told() {
+    paused(async {
+        for driven in [false, true] {
+            let (near, _far) = tokio::io::duplex(100);
+            let config = Config::default().liveness(Liveness::default().interval(Duration::ZERO));
+            let ws = WsStream::from_upgraded(near, Bytes::new(), config);
+            let (mut sender, mut receiver) = if driven {
+                ws.spawn(Inbox::default())
+            } else {
+                ws.split()
+            };
+            let error = receiver.next().await.unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(!sender.closed().await.clean);
+            is_over(&mut sender, &mut receiver).await;
+        }
+    });
 }
 
 #[test]

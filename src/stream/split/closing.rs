@@ -97,6 +97,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsSender<T> {
         poll_fn(|cx| {
             self.poll(cx, |link, _, cx| {
                 link.read_for_nobody(cx);
+                if matches!(link.ws.state, State::Ended) {
+                    // One that was never open ends too.
+                    link.ws.protocol.lost();
+                }
                 match link.ws.close_info() {
                     Some(info) if matches!(link.ws.state, State::Ended) => {
                         Poll::Ready(info.clone())
