@@ -40,6 +40,7 @@ mod frames;
 mod halves;
 mod handshake;
 mod heads;
+mod inbox_bounds;
 mod limits;
 mod liveness_app;
 mod liveness_clock;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -76,6 +77,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> WsStream<T> {
             mailbox,
             policy: inbox.policy,
             read: VecDeque::new(),
+            is_waiting: false,
             is_done: false,
         };
         sync::spawn(&runtime, driver);
@@ -90,6 +92,8 @@ struct Driver<T: AsyncRead + AsyncWrite + Unpin> {
     policy: Policy,
     /// Messages that were read and are not in the mailbox.
     read: VecDeque<Message>,
+    /// The first of them has found no room, and has been counted for that.
+    is_waiting: bool,
     /// It has ended by itself.
     is_done: bool,
 }
@@ -116,7 +120,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
                 Read::End(error) => {
                     // What was read before the end is given before it, also what finds no room.
                     this.deliver(cx);
-                    this.mailbox.finish(std::mem::take(&mut this.read), error);
+                    this.mailbox.finish(mem::take(&mut this.read), error);
                     this.is_done = true;
                     return Poll::Ready(());
                 }
@@ -135,6 +139,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Driver<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Puts what was read into the mailbox. Says whether everything found room.
     fn deliver(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.mailbox.is_abandoned() {
+            // Not even its key is of interest.
+            self.read.clear();
+            return true;
+        }
         while let Some(message) = self.read.pop_front() {
             let len = message.len();
             let refused = match &mut self.policy {
@@ -146,6 +155,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 _ => self.mailbox.append(message).err(),
             };
             let Some(message) = refused else {
+                self.is_waiting = false;
                 continue;
             };
             match self.policy {
@@ -157,6 +167,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
                 _ => {
                     self.read.push_front(message);
                     if self.mailbox.poll_room(len, cx).is_pending() {
+                        if !mem::replace(&mut self.is_waiting, true) {
+                            self.mailbox.overflowed();
+                        }
                         return false;
                     }
                 }
@@ -260,7 +273,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Drop for Driver<T> {
             // They read from now on, if only to the end.
             self.shared.bell.ring_senders();
         });
-        let read = std::mem::take(&mut self.read);
+        let read = mem::take(&mut self.read);
         self.mailbox.finish(read, Some(error()));
     }
 }

@@ -120,6 +120,11 @@ impl Mailbox {
         Ok(())
     }
 
+    /// Counts a message that waits outside.
+    pub(super) fn overflowed(&self) {
+        self.lock().stats.overflows += 1;
+    }
+
     /// Counts messages that found no room and were dropped for that.
     pub(super) fn dropped(&self, count: usize) {
         let stats = &mut self.lock().stats;
@@ -135,7 +140,6 @@ impl Mailbox {
             return Poll::Ready(());
         }
         let old = post.driver.replace(cx.waker().clone());
-        post.stats.overflows += u64::from(old.is_none());
         drop(post);
         drop(old);
         Poll::Pending
