@@ -69,7 +69,8 @@ impl Deflate {
     /// to earlier ones.
     ///
     /// Between messages such a connection holds no memory for receiving; small messages grow by a
-    /// factor of about two. A server that does not agree fails the opening handshake.
+    /// factor of about two. A server that agrees to compression, but not to this, fails the opening
+    /// handshake.
     pub fn server_no_context_takeover(mut self) -> Self {
         self.server_no_context_takeover = true;
         self
@@ -88,8 +89,8 @@ impl Deflate {
     /// Asks the server to refer back over at most 2 to the power of `bits` bytes, 8 to 15
     /// (RFC 7692 §7.1.2.1). Default: no limit, which is 15.
     ///
-    /// It saves the server's memory, not that of this side. A server that does not agree fails the
-    /// opening handshake.
+    /// It saves the server's memory, not that of this side: what a server refers back to beyond it is
+    /// read as well. A server that agrees to compression, but not to this, fails the opening handshake.
     pub fn server_max_window_bits(mut self, bits: u8) -> Self {
         self.server_max_window_bits = Some(bits);
         self

@@ -127,7 +127,10 @@ fn check_extensions(head: &Head, offer: &Offer) -> Result<Option<AgreedDeflate>,
         ([], _) => Ok(None),
         ([extension], Some(deflate)) => deflate.judge(extension).map(Some),
         // Both would claim the same reserved bit (RFC 7692 §6), or one was never offered.
-        ([_, second, ..], Some(_)) => Err(format!("\"{second}\" comes beside another")),
+        ([first, second, ..], Some(deflate)) => {
+            deflate.judge(first)?;
+            Err(format!("\"{second}\" comes beside another"))
+        }
         ([extension, ..], None) => Err(format!("\"{extension}\" was not offered")),
     }
 }

@@ -205,8 +205,10 @@ fn an_answer_with_anything_beside_what_was_offered_fails_the_handshake() {
         ] {
             assert_reason!(answers(values).await, Extension, &format!("{values:?}"));
         }
-        let text = reason(answers(&["foo"]).await, "foo").to_string();
-        assert!(text.contains("\"foo\" was not offered"), "{text}");
+        for values in [&["foo"][..], &["foo, permessage-deflate"]] {
+            let text = reason(answers(values).await, "foo").to_string();
+            assert!(text.contains("\"foo\" was not offered"), "{text}");
+        }
     });
 }
 
