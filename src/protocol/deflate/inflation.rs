@@ -17,8 +17,8 @@ pub(in crate::protocol) struct Inflation {
     inflater: Option<Inflate>,
     /// How much the inflater remembers, in bytes.
     remembered: usize,
-    /// Whether blocks that end the stream come also behind others, so that what the inflater
-    /// remembers must be known before each message.
+    /// Whether blocks have ended the stream, so that what the inflater remembers must be known before
+    /// each message.
     wary: bool,
     /// What came out last, with the end of what came out before it. Empty between messages.
     scratch: Box<[u8]>,
@@ -212,8 +212,7 @@ impl Inflation {
     fn restart(&mut self) -> Result<(), ProtocolError> {
         let from = self.used.saturating_sub(WINDOW);
         let dictionary = &self.scratch[from..self.used];
-        // Too late for this time: of what the inflater remembered, the oldest part is lost.
-        self.wary |= dictionary.len() < self.remembered;
+        // Where nothing had been recalled it is too late for this time: the oldest part is lost.
         self.remembered = dictionary.len();
         let inflater = self.inflater.get_or_insert_with(pool::take_inflater);
         inflater.reset(false);
@@ -352,6 +351,8 @@ impl Inflation {
         if status == Status::StreamEnd {
             (self.message.between_blocks, self.message.held_back) = (true, false);
             self.restart()?;
+            // A server that does it once does it again, and perhaps behind another block.
+            self.wary = true;
             self.message.taken += RESTART + (self.remembered / REMEMBERED_FOR_ONE) as u64;
         }
         Ok(step)
