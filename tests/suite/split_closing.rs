@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use futures::SinkExt;
 use futures::future::poll_immediate;
 use longwire::bytes::Bytes;
 use longwire::{
@@ -50,6 +51,26 @@ async fn is_over(sender: &mut WsSender<DuplexStream>, receiver: &mut WsReceiver<
         assert_eq!(receiver.close_info(), Some(sender.closed().await));
     }
     assert!(begun.elapsed() < Duration::from_millis(100));
+}
+
+/// The server never answers, and the receiver is the one that sees the deadline pass.
+#[test]
+fn a_sink_that_closes_is_told_the_same_whoever_sees_the_end() {
+    paused(async {
+        for receiver_first in [false, true] {
+            let (mut sender, mut receiver, mut peer) = split();
+            let server = tokio::spawn(async move { peer.drain().await });
+            assert!(poll_immediate(SinkExt::close(&mut sender)).await.is_none());
+            if receiver_first {
+                let error = receiver.next().await.unwrap().unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Timeout);
+            }
+            SinkExt::close(&mut sender).await.unwrap();
+            assert!(!sender.close_info().unwrap().clean);
+            is_over(&mut sender, &mut receiver).await;
+            join(server).await;
+        }
+    });
 }
 
 /// One that settings have kept from ever being open has no Close frame and no transport to lose.

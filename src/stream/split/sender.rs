@@ -44,6 +44,8 @@ pub struct WsSender<T = Transport> {
     pub(super) seat: usize,
     /// Where the flush that is under way by the `Sink` ends.
     pub(super) flush_until: Option<u64>,
+    /// A close by the `Sink` is under way.
+    pub(super) is_closing: bool,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WsSender<T> {
@@ -235,6 +237,7 @@ impl<T> WsSender<T> {
             shared,
             seat,
             flush_until: None,
+            is_closing: false,
         }
     }
 

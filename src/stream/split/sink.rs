@@ -1,7 +1,7 @@
 //! The halves as a `Sink` and a `Stream`.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
@@ -50,8 +50,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WsSender<T> {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let body = close::write_body(CloseCode::NORMAL, "")?;
-        ready!(self.get_mut().poll_close(&body, false, cx))?;
-        Poll::Ready(Ok(()))
+        let this = self.get_mut();
+        let closed = this.poll_close(&body, this.is_closing, cx);
+        this.is_closing = closed.is_pending();
+        closed.map_ok(|_| ())
     }
 }
 
