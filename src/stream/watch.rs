@@ -388,8 +388,10 @@ impl<T> WsStream<T> {
     /// error of kind [`NoPong`](crate::ErrorKind::NoPong). Without liveness it is only a Ping. After
     /// the end of the connection, or once it is closing, nothing happens.
     ///
-    /// A timer that fires much too late, after the machine has slept or the application was busy,
-    /// does the same by itself.
+    /// A timer that fires much too late, because the application was busy or its process was stopped,
+    /// does the same by itself. After the machine has slept that needs a clock which goes on
+    /// meanwhile; the one of Linux and macOS stands still, and then the silence is judged as if the
+    /// machine had not slept.
     ///
     /// ```
     /// # async fn example(
