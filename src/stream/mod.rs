@@ -2,6 +2,7 @@
 
 mod batch;
 mod byte_stream;
+mod closing;
 mod ending;
 mod gather;
 mod observer;
@@ -203,20 +204,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         Poll::Ready(outcome)
     }
 
-    fn close_received(&mut self, role: Role) {
-        if let Some(info) = self.protocol.close_info() {
-            self.observe(ControlFrame::Close(info));
-        }
-        if let Some(body) = self.protocol.close_reply() {
-            self.queue.push(Opcode::Close, true, body.as_slice());
-        }
-        let deadline = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Closing(deadline) => deadline,
-            _ => Box::pin(tokio::time::sleep(self.close_timeout)),
-        };
-        self.end(Ending::clean(deadline), role);
-    }
-
     /// Fails the connection (RFC 6455 §7.1.7).
     fn fail(&mut self, error: &ProtocolError, role: Role) {
         let code = error.close_code();
@@ -261,17 +248,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         };
         let error = self.error_at_end(error);
         self.end(Ending::lost(error), role);
-    }
-
-    fn close_timed_out(&mut self) {
-        self.protocol.lost();
-        let message = format!(
-            "the server did not answer the Close frame within close_timeout, {:?}",
-            self.close_timeout
-        );
-        let error = Error::new(ErrorKind::Timeout, Phase::Closing, message);
-        let error = self.error_at_end(error);
-        self.end(Ending::lost(error), Role::Reader);
     }
 
     fn end(&mut self, ending: Ending, role: Role) {

@@ -1,4 +1,4 @@
-//! Sending and closing: the methods of [`WsStream`] that write.
+//! Sending: the methods of [`WsStream`] that write.
 
 use std::future::poll_fn;
 use std::io;
@@ -9,12 +9,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::wakers::Role;
 use super::write_queue::MASKED_IN_PLACE;
 use super::{State, WsStream, watch};
-use crate::close_code::CloseCode;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::frame::{ControlPayload, MAX_CONTROL_PAYLOAD, Opcode, RSV1};
-use crate::message::{CloseInfo, Message};
+use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, RSV1};
+use crate::message::Message;
+use crate::protocol::Fragment;
 use crate::protocol::keepalive::Sight;
-use crate::protocol::{Fragment, close};
 use crate::send_options::{Compress, SendOptions};
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
@@ -214,66 +213,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         self.begin_flush().await
     }
 
-    /// Closes the connection in good order (RFC 6455 §7): sends a Close frame, discards what still
-    /// arrives, waits for the server's Close frame and for it to end the transport.
-    ///
-    /// It takes at most `close_timeout` (5 s by default). If the server has not answered by then,
-    /// or drops the connection, the result says so by `clean: false`.
-    ///
-    /// To go on receiving what still arrives, call [`start_close`](Self::start_close) instead.
-    ///
-    /// ```
-    /// # async fn example(mut ws: longwire::WsStream) -> Result<(), longwire::Error> {
-    /// let info = ws.close(longwire::CloseCode::NORMAL, "done").await?;
-    /// println!("{info}");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Kind `Config` when the code may not be sent (RFC 6455 §7.4) or the reason is above 123
-    /// bytes, and nothing is sent; `Closed` when the connection had failed before.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped after its first poll, the closing handshake has begun: `close` or `next` carries it
-    /// on, within the same deadline.
-    pub async fn close(
-        &mut self,
-        code: impl Into<CloseCode>,
-        reason: impl AsRef<str>,
-    ) -> Result<CloseInfo, Error> {
-        let body = close::write_body(code.into(), reason.as_ref())?;
-        poll_fn(|cx| self.poll_close_with(&body, cx)).await
-    }
-
-    /// Begins to close the connection: queues a Close frame and begins to write it, after which
-    /// nothing more can be sent.
-    ///
-    /// What still arrives is given by [`next`](Self::next), which carries the closing handshake on
-    /// and ends with an error of kind `Timeout` if the server does not answer within
-    /// `close_timeout`.
-    ///
-    /// # Errors
-    ///
-    /// Kind `Config` as [`close`](Self::close); `Closed` when the connection is closing or has
-    /// ended already.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped after its first poll, the Close frame is queued.
-    pub async fn start_close(
-        &mut self,
-        code: impl Into<CloseCode>,
-        reason: impl AsRef<str>,
-    ) -> Result<(), Error> {
-        let body = close::write_body(code.into(), reason.as_ref())?;
-        self.check_open()?;
-        self.begin_close(&body);
-        self.begin_flush().await
-    }
-
     /// Waits until a message may be queued.
     async fn ready(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_room(cx)).await?;
@@ -395,36 +334,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         }
     }
 
-    pub(super) fn poll_close_with(
-        &mut self,
-        body: &ControlPayload,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<CloseInfo, Error>> {
-        if self.check_open().is_ok() {
-            self.begin_close(body);
-        } else if matches!(self.state, State::Ended) {
-            return Poll::Ready(match self.close_info() {
-                Some(info) if info.clean => Ok(info.clone()),
-                _ => Err(self.closed()),
-            });
-        }
-        // Messages are discarded, and an error only means that the end is not clean.
-        while ready!(self.poll_message(Role::Writer, cx)).is_some() {}
-        self.wakers.forget(Role::Writer);
-        Poll::Ready(self.close_info().cloned().ok_or_else(|| self.closed()))
-    }
-
-    pub(super) fn begin_close(&mut self, body: &ControlPayload) {
-        self.queue.push(Opcode::Close, true, body.as_slice());
-        self.protocol.close_sent();
-        self.watch.trace().closing();
-        self.state = State::Closing(Box::pin(tokio::time::sleep(self.close_timeout)));
-        // There is a deadline now, and whoever waits for the peer has to watch it.
-        self.wakers.wake_reader();
-    }
-
     /// Writes what the transport takes at once and waits for nothing.
-    async fn begin_flush(&mut self) -> Result<(), Error> {
+    pub(super) async fn begin_flush(&mut self) -> Result<(), Error> {
         let flushed = poll_fn(|cx| Poll::Ready(self.poll_flush_queue(cx))).await;
         match flushed {
             Poll::Ready(result) => result,
@@ -438,28 +349,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             Ok(())
         } else {
             Err(self.closed())
-        }
-    }
-
-    #[cold]
-    pub(super) fn closed(&self) -> Error {
-        match self.close_info() {
-            Some(info) => Error::new(
-                ErrorKind::Closed,
-                self.phase(),
-                format!("the connection is closed to sending: {info}"),
-            )
-            .with_close_info(info.clone()),
-            None if matches!(self.state, State::Closing(_)) => Error::new(
-                ErrorKind::Closed,
-                Phase::Closing,
-                "a Close frame has been sent: nothing may follow it (RFC 6455 §5.5.1)",
-            ),
-            None => Error::new(
-                ErrorKind::Closed,
-                self.phase(),
-                "writing to the connection has failed before",
-            ),
         }
     }
 }
