@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use super::read_buffer::ReadBuffer;
 use super::write_queue::WriteQueue;
@@ -44,8 +44,12 @@ const FAILED: &[Step] = &[Step::Flush, Step::Shutdown, Step::Drain];
 /// A peer that is still there learns of it; one that is not costs nothing.
 const LOST: &[Step] = &[Step::Shutdown];
 
-/// How long a peer that broke the rules may keep an error from its user.
-const FAILED_LINGER: Duration = Duration::from_millis(500);
+/// How long a peer that broke the rules, and does not read, may keep an error from its user.
+const FAILED_FLUSH: Duration = Duration::from_millis(500);
+
+/// The same for one that our Close frame is on its way to. Most are there and back in that time; who
+/// goes on sending for longer may find the connection reset.
+const FAILED_LINGER: Duration = Duration::from_millis(80);
 
 impl Ending {
     /// Close frames have gone both ways, or the last is queued; the peer has until `deadline`.
@@ -59,7 +63,7 @@ impl Ending {
 
     /// The connection is failed with `error` (RFC 6455 §7.1.7).
     pub(super) fn failed(error: Error) -> Self {
-        let deadline = Some(Box::pin(tokio::time::sleep(FAILED_LINGER)));
+        let deadline = Some(Box::pin(tokio::time::sleep(FAILED_FLUSH)));
         Self {
             steps: FAILED,
             deadline,
@@ -73,6 +77,16 @@ impl Ending {
             steps: LOST,
             deadline: None,
             outcome: Some(error),
+        }
+    }
+
+    /// Everything has been said, and the peer is not waited for as long as before.
+    fn linger(&mut self) {
+        let soon = Instant::now() + FAILED_LINGER;
+        if let Some(deadline) = &mut self.deadline {
+            if soon < deadline.deadline() {
+                deadline.as_mut().reset(soon);
+            }
         }
     }
 
@@ -91,7 +105,12 @@ impl Ending {
                 Step::Shutdown => Pin::new(&mut *io).poll_shutdown(cx),
             };
             match done {
-                Poll::Ready(Ok(())) => self.steps = rest,
+                Poll::Ready(Ok(())) => {
+                    self.steps = rest;
+                    if matches!(rest, [Step::Drain]) {
+                        self.linger();
+                    }
+                }
                 // A transport that is gone has nothing left to wait for.
                 Poll::Ready(Err(_)) => break,
                 Poll::Pending => {

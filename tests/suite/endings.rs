@@ -115,6 +115,34 @@ fn a_transport_that_cannot_be_written_ends_the_stream_with_one_error() {
     });
 }
 
+#[test]
+fn who_broke_the_rules_and_stays_does_not_hold_the_error_up() {
+    paused(async {
+        let unknown_opcode = [0x83, 0];
+        let (mut ws, mut idle) = open();
+        idle.send(unknown_opcode).await;
+        let begun = Instant::now();
+        fails(&mut ws, ErrorKind::Protocol, Phase::Open).await;
+        assert!(begun.elapsed() < Duration::from_millis(100));
+        idle.expect_close(1002).await;
+
+        let (mut ws, mut busy) = open();
+        busy.send(unknown_opcode).await;
+        let flood = async {
+            loop {
+                busy.send(binary([7; 1000]).bytes()).await;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let begun = Instant::now();
+        tokio::select! {
+            _ = fails(&mut ws, ErrorKind::Protocol, Phase::Open) => {}
+            () = flood => {}
+        }
+        assert!(begun.elapsed() < Duration::from_millis(100));
+    });
+}
+
 /// A transport that takes no bytes at all must not be written to for ever.
 #[test]
 fn a_transport_that_writes_nothing_is_a_failure() {
