@@ -129,7 +129,6 @@ impl Panel {
             .entries
             .iter()
             .filter(|entry| matches!(entry.class, Class::Ours | Class::Rival));
-        let lax = |name| outcome.text && !probes.validates(name);
         let floor = outcome
             .entries
             .iter()
@@ -142,7 +141,7 @@ impl Panel {
                     ours: entry.class == Class::Ours,
                     value: entry.cpu.median,
                     label: table::time(entry.cpu.median)
-                        + if lax(entry.name) {
+                        + if table::is_lax(outcome, entry, probes) {
                             " (no UTF-8 check)"
                         } else {
                             ""

@@ -94,9 +94,14 @@ fn cells(
     }
     cells.push(format!("{:.2}", entry.allocations));
     cells.push(format!("{:.0}", entry.bytes));
-    let lax = outcome.text && entry.class == Class::Rival && !probes.validates(entry.name);
+    let lax = is_lax(outcome, entry, probes);
     cells.push(if lax { "does not validate UTF-8" } else { "" }.into());
     cells
+}
+
+/// Whether a rival takes text that is none, so that its row is no measure.
+pub fn is_lax(outcome: &Outcome, entry: &Entry, probes: &Probes) -> bool {
+    outcome.text && entry.class == Class::Rival && !probes.validates(entry.name)
 }
 
 /// Nanoseconds in the unit that reads best.
