@@ -216,9 +216,9 @@ fn an_idle_connection_holds_next_to_nothing() {
             connections.push(warm().await);
         }
         let of_the_transport = 100 * (frames().len() + 1);
-        let of_the_vector = 100 * size_of::<WsStream<Endless>>();
-        let held = meter.live() - i64::try_from(of_the_transport + of_the_vector).unwrap();
-        assert!(held / 100 <= 2 << 10, "{} bytes each", held / 100);
+        let of_its_state = 100 * size_of::<Endless>();
+        let held = meter.live() - i64::try_from(of_the_transport + of_its_state).unwrap();
+        assert!(held / 100 <= 1_500, "{} bytes each", held / 100);
         drop(first);
     });
 }
