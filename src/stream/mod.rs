@@ -85,6 +85,8 @@ pub struct WsStream<T = Transport> {
     /// Why nothing more can be written, until the reader gives it as the end.
     write_error: Option<io::Error>,
     state: State,
+    /// The error at the end, seen by a half that is not for errors of the stream.
+    unseen: Option<Error>,
     wakers: Wakers,
     /// Messages given since the reader last had to wait.
     streak: u16,
@@ -195,12 +197,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// The end: the error that says why, once.
     fn poll_end(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<Option<Error>> {
         let State::Ending(ending) = &mut self.state else {
-            return Poll::Ready(None);
+            return Poll::Ready(match role {
+                Role::Reader => self.unseen.take(),
+                Role::Writer => None,
+            });
         };
         let cx = &mut Context::from_waker(self.wakers.register(role, cx.waker()));
         let outcome = ready!(ending.poll(&mut self.io, &mut self.read, &mut self.queue, cx));
         self.state = State::Ended;
         self.wakers.wake_other(role);
+        if role == Role::Writer && self.wakers.are_kept() {
+            self.unseen = outcome;
+            return Poll::Ready(None);
+        }
         Poll::Ready(outcome)
     }
 
@@ -311,6 +320,7 @@ impl<T> WsStream<T> {
             pong_due: None,
             write_error: None,
             state,
+            unseen: None,
             wakers: Wakers::default(),
             streak: 0,
             detour_at: if watch.filters() { 0 } else { STREAK },
@@ -339,6 +349,11 @@ impl<T> WsStream<T> {
     /// It is known as soon as the server's Close frame is there or the connection has failed.
     pub fn close_info(&self) -> Option<&CloseInfo> {
         self.protocol.close_info()
+    }
+
+    /// Whether there is nothing more to give, not even an error.
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended) && self.unseen.is_none()
     }
 
     #[inline]

@@ -8,8 +8,8 @@ use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::WsStream;
 use super::wakers::Role;
-use super::{State, WsStream};
 use crate::close_code::CloseCode;
 use crate::error::Error;
 use crate::message::Message;
@@ -25,7 +25,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for WsStream<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> FusedStream for WsStream<T> {
     fn is_terminated(&self) -> bool {
-        matches!(self.state, State::Ended)
+        self.is_over()
     }
 }
 

@@ -41,6 +41,11 @@ impl Wakers {
         }
     }
 
+    /// Whether the stream is shared by halves.
+    pub(super) fn are_kept(&self) -> bool {
+        self.kept
+    }
+
     /// Remembers who polls, and gives the waker that the socket and the timers are to get.
     #[inline]
     pub(super) fn register(&mut self, role: Role, waker: &Waker) -> &Waker {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::SinkExt;
 use futures::future::poll_immediate;
+use futures::stream::FusedStream as _;
 use longwire::bytes::Bytes;
 use longwire::{
     CloseCode, Config, Error, ErrorKind, Inbox, Liveness, Side, WsReceiver, WsSender, WsStream,
@@ -53,7 +54,7 @@ async fn is_over(sender: &mut WsSender<DuplexStream>, receiver: &mut WsReceiver<
     assert!(begun.elapsed() < Duration::from_millis(100));
 }
 
-/// The server never answers, and the receiver is the one that sees the deadline pass.
+/// The server never answers: the one who closes is told how it ended, and the receiver gets the error.
 #[test]
 fn a_sink_that_closes_is_told_the_same_whoever_sees_the_end() {
     paused(async {
@@ -61,12 +62,20 @@ fn a_sink_that_closes_is_told_the_same_whoever_sees_the_end() {
             let (mut sender, mut receiver, mut peer) = split();
             let server = tokio::spawn(async move { peer.drain().await });
             assert!(poll_immediate(SinkExt::close(&mut sender)).await.is_none());
-            if receiver_first {
+            let timed_out = async |receiver: &mut WsReceiver<DuplexStream>| {
+                assert!(!receiver.is_terminated());
                 let error = receiver.next().await.unwrap().unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Timeout);
+                assert!(receiver.is_terminated());
+            };
+            if receiver_first {
+                timed_out(&mut receiver).await;
             }
             SinkExt::close(&mut sender).await.unwrap();
             assert!(!sender.close_info().unwrap().clean);
+            if !receiver_first {
+                timed_out(&mut receiver).await;
+            }
             is_over(&mut sender, &mut receiver).await;
             join(server).await;
         }

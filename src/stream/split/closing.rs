@@ -19,8 +19,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsSender<T> {
     /// transport.
     ///
     /// It takes at most `close_timeout` (5 s by default). If the server has not answered by then,
-    /// or drops the connection, the result says so by `clean: false`. The receiver may get some of
-    /// what still arrives, and then `None`; to let it have everything, call
+    /// or drops the connection, the result says so by `clean: false`, and the receiver gets the error
+    /// before its `None`. It may get some of what still arrives; to let it have everything, call
     /// [`start_close`](Self::start_close) instead.
     ///
     /// # Errors

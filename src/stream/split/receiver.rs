@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::handshake::Handshake;
 use crate::message::{CloseInfo, Message};
 use crate::stream::wakers::Role;
-use crate::stream::{State, Stats, WsStream};
+use crate::stream::{Stats, WsStream};
 
 /// The half of a connection that receives, made by [`WsStream::split`] or [`WsStream::spawn`].
 ///
@@ -35,8 +35,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsReceiver<T> {
     ///
     /// # Errors
     ///
-    /// As [`WsStream::next`]. When another half closes the connection, how that ended is its
-    /// business: this half then just ends.
+    /// As [`WsStream::next`]. The error is given here also when another half was the one to see it: who
+    /// closes is told by [`CloseInfo`] how that ended.
     ///
     /// # Cancel safety
     ///
@@ -179,8 +179,7 @@ impl<T> WsReceiver<T> {
         if let Some(mailbox) = &self.mailbox {
             return mailbox.is_over();
         }
-        self.shared
-            .with(|link| matches!(link.ws.state, State::Ended))
+        self.shared.with(|link| link.ws.is_over())
     }
 }
 
