@@ -167,7 +167,10 @@ enum Scheme {
 }
 
 fn scheme(url: &str) -> Result<(Scheme, &str), Complaint> {
-    let Some((scheme, rest)) = url.split_once("://") else {
+    // A search for the one byte takes a fraction of one for all three.
+    let split = url.split_once(':');
+    let split = split.and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)));
+    let Some((scheme, rest)) = split else {
         return Err("it does not begin with ws:// or wss://");
     };
     let is = |name| scheme.eq_ignore_ascii_case(name);
