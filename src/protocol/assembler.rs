@@ -1,16 +1,16 @@
 //! Fragments to messages (RFC 6455 §5.4): their order, inflation if they are compressed, UTF-8 that
 //! fails at the first bad byte, and the message limit. One growing buffer, however many fragments come.
 
-use bytes::{BufMut, Bytes};
+use bytes::BufMut;
 
 use super::deflate::Inflation;
+use super::inflated::Inflated;
 use super::parts::Parts;
 use crate::error::ProtocolError;
 use crate::frame::{Header, Opcode};
 use crate::growing_buffer::GrowingBuffer;
 use crate::message::Message;
-use crate::parted_buffer::PartedBuffer;
-use crate::utf8::{PartedText, TextBuffer, Utf8Bytes};
+use crate::utf8::TextBuffer;
 
 /// Takes the data frames of one connection, in whatever pieces they arrive.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub(super) struct Assembler {
     /// The data frame whose payload has not fully arrived; then `message` is there too.
     pub(super) frame: Option<Partial>,
     /// Memory that the last message left behind.
-    storage: GrowingBuffer,
-    max_message_size: usize,
+    pub(super) storage: GrowingBuffer,
+    pub(super) max_message_size: usize,
     /// Frames that have come and were not the last of their message.
     pub(super) fragments: u64,
     /// The message that is handed on in parts; then `message` is an empty one, so that this is
@@ -36,12 +36,6 @@ pub(super) struct Assembler {
 }
 
 #[derive(Debug)]
-pub(super) enum Inflated {
-    Text(PartedText),
-    Binary(PartedBuffer),
-}
-
-#[derive(Debug)]
 pub(super) enum Body {
     Text(TextBuffer),
     Binary(GrowingBuffer),
@@ -51,7 +45,7 @@ pub(super) enum Body {
 pub(super) struct Partial {
     pub(super) left: usize,
     /// How long the message can become at most, as far as this frame tells.
-    ceiling: usize,
+    pub(super) ceiling: usize,
     pub(super) fin: bool,
 }
 
@@ -134,7 +128,7 @@ impl Assembler {
 
     /// How much there is of the message that a data frame belongs to, if it comes in its turn.
     #[inline]
-    fn held(&self, opcode: Opcode) -> Result<usize, ProtocolError> {
+    pub(super) fn held(&self, opcode: Opcode) -> Result<usize, ProtocolError> {
         match (&self.message, opcode) {
             (None, Opcode::Continuation) => Err(ProtocolError::UnexpectedContinuation),
             (Some(message), Opcode::Continuation) => Ok(message.len()),
@@ -158,86 +152,8 @@ impl Assembler {
         self.arrived(piece.len())
     }
 
-    /// The same for a message that is compressed, with how many bytes its frames carried.
-    pub(super) fn push_compressed(
-        &mut self,
-        mut piece: &[u8],
-    ) -> Result<Option<(Message, u64)>, ProtocolError> {
-        let (Some(message), Some(frame), Some(inflation)) =
-            (&mut self.message, &mut self.frame, &mut self.inflation)
-        else {
-            return Ok(None);
-        };
-        frame.left = frame.left.saturating_sub(piece.len());
-        let (frame_ends, ends) = (frame.left == 0, frame.left == 0 && frame.fin);
-        let is_text = matches!(message, Body::Text(_));
-        loop {
-            let (part, more) = inflation.inflate(&mut piece, ends)?;
-            if ends && !more && self.inflated.is_none() {
-                // All of it came out at once, which is usual: nothing has to grow.
-                let whole = if is_text {
-                    let text = Utf8Bytes::copy_from_utf8(part);
-                    Message::Text(text.map_err(|_| ProtocolError::InvalidUtf8)?)
-                } else {
-                    Message::Binary(Bytes::copy_from_slice(part))
-                };
-                return Ok(Some(self.end_compressed(whole)));
-            }
-            if !part.is_empty() {
-                let inflated = self
-                    .inflated
-                    .get_or_insert_with(|| Box::new(Inflated::new(is_text)));
-                inflated.push(part, self.max_message_size)?;
-            }
-            if !more {
-                break;
-            }
-        }
-        if ends {
-            let inflated = self.inflated.take();
-            let whole = inflated.map_or_else(|| Inflated::new(is_text), |inflated| *inflated);
-            return Ok(Some(self.end_compressed(whole.finish()?)));
-        }
-        if frame_ends {
-            self.frame = None;
-            self.fragments += 1;
-        }
-        Ok(None)
-    }
-
-    fn end_compressed(&mut self, message: Message) -> (Message, u64) {
-        let storage = self.message.take().map(Body::into_storage);
-        self.storage = storage.unwrap_or_default();
-        let carried = self.inflation.as_mut().map_or(0, |coder| coder.end());
-        (self.compressed, self.frame) = (false, None);
-        (message, carried)
-    }
-
-    /// As [`begin`](Self::begin), for the frames of a compressed message.
-    pub(super) fn begin_compressed(&mut self, header: &Header) -> Result<(), ProtocolError> {
-        self.held(header.opcode)?;
-        if header.rsv != 0 && header.opcode == Opcode::Continuation {
-            // The first frame alone says whether the message is compressed (RFC 7692 §6).
-            return Err(ProtocolError::ReservedBits(header.rsv));
-        }
-        let Ok(left) = usize::try_from(header.len) else {
-            return Err(self.too_large(header.len));
-        };
-        if let Some(inflation) = &mut self.inflation {
-            inflation.expect(header.len)?;
-        }
-        self.compressed = true;
-        self.begin_message(header.opcode);
-        self.frame = Some(Partial {
-            left,
-            ceiling: self.max_message_size,
-            fin: header.fin,
-        });
-        Ok(())
-    }
-
     #[inline]
-    fn begin_message(&mut self, opcode: Opcode) -> &mut Body {
+    pub(super) fn begin_message(&mut self, opcode: Opcode) -> &mut Body {
         self.message.get_or_insert_with(|| {
             let storage = std::mem::take(&mut self.storage);
             match opcode {
@@ -314,47 +230,10 @@ impl Assembler {
         }
     }
 
-    fn too_large(&self, size: u64) -> ProtocolError {
+    pub(super) fn too_large(&self, size: u64) -> ProtocolError {
         ProtocolError::MessageTooLarge {
             size,
             limit: self.max_message_size,
-        }
-    }
-}
-
-impl Inflated {
-    fn new(is_text: bool) -> Self {
-        if is_text {
-            Self::Text(PartedText::default())
-        } else {
-            Self::Binary(PartedBuffer::default())
-        }
-    }
-
-    fn push(&mut self, part: &[u8], ceiling: usize) -> Result<(), ProtocolError> {
-        match self {
-            Self::Text(text) => text
-                .push(part, ceiling)
-                .map_err(|_| ProtocolError::InvalidUtf8)?,
-            Self::Binary(bytes) => bytes.push(part, ceiling),
-        }
-        Ok(())
-    }
-
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
-    }
-
-    fn finish(self) -> Result<Message, ProtocolError> {
-        match self {
-            Self::Text(text) => {
-                let text = text.finish().map_err(|_| ProtocolError::InvalidUtf8)?;
-                Ok(Message::Text(text))
-            }
-            Self::Binary(bytes) => Ok(Message::Binary(bytes.seal())),
         }
     }
 }
@@ -374,7 +253,7 @@ impl Body {
         }
     }
 
-    fn into_storage(self) -> GrowingBuffer {
+    pub(super) fn into_storage(self) -> GrowingBuffer {
         match self {
             Self::Text(text) => text.into_storage(),
             Self::Binary(bytes) => bytes,

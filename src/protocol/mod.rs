@@ -10,6 +10,7 @@ mod deflate;
 #[path = "no_deflate.rs"]
 mod deflate;
 mod fragmenter;
+mod inflated;
 pub(crate) mod keepalive;
 mod parts;
 mod round_trips;

@@ -3,7 +3,8 @@
 
 use bytes::Bytes;
 
-use super::assembler::{Assembler, Body, Inflated};
+use super::assembler::{Assembler, Body};
+use super::inflated::Inflated;
 use super::{Event, Protocol};
 use crate::codec::FrameCodec;
 use crate::error::ProtocolError;
