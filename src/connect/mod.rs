@@ -43,6 +43,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::cookies::CookieStore;
 use crate::error::{Error, Phase};
 use crate::handshake::{Answer, Handshake, Offer};
+use crate::trace;
 
 pub(crate) use self::dns::Fixed;
 pub use self::dns::{Resolve, Resolving, SystemResolver};
@@ -127,6 +128,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut progress = Progress::new(&plan.target, Phase::Upgrade);
+    trace::entered(Phase::Upgrade);
     let began = progress.began;
     let outcome = {
         let upgrade = pin!(upgrade(stream, plan, &mut progress));

@@ -29,10 +29,9 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Connecting begins with this phase.
+    /// Connecting begins with this phase, which is entered by whoever has something to do in it.
     pub(super) fn new(target: &Target, phase: Phase) -> Self {
         let now = Instant::now();
-        trace::entered(phase);
         Self {
             began: now,
             turned: now,

@@ -135,6 +135,9 @@ fn a_connection_is_told_of_from_its_beginning_to_its_end_and_no_secret_is() {
     }
     collector.expect(&["connect", "host.example"]);
     collector.expect(&["connecting", "opening handshake"]);
+    let told = collector.told();
+    let entered = told.iter().filter(|(_, line)| line.contains("phase="));
+    assert_eq!(entered.count(), 1, "{told:#?}");
     collector.expect(&["event", "connected"]);
     collector.expect(&["connection", "host.example"]);
     collector.expect(&["a Ping is sent"]);
