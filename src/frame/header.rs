@@ -151,30 +151,30 @@ impl Header {
     /// bytes that took.
     #[inline]
     pub(crate) fn write(&self, out: &mut [u8; MAX_HEADER]) -> usize {
-        let short = short_form(self.len);
         out[0] = if self.fin { FIN } else { 0 } | self.rsv << 4 | self.opcode.bits();
-        out[1] = if self.mask.is_some() { MASK } else { 0 } | short;
-        let mut used = 2;
-        match short {
+        let mask = if self.mask.is_some() { MASK } else { 0 };
+        let short = short_form(self.len);
+        out[1] = mask | short;
+        let used = match short {
             LEN_16 => {
                 #[expect(
                     clippy::cast_possible_truncation,
                     reason = "short_form saw that it fits"
                 )]
                 out[2..4].copy_from_slice(&(self.len as u16).to_be_bytes());
-                used += 2;
+                4
             }
             LEN_64 => {
                 out[2..10].copy_from_slice(&self.len.to_be_bytes());
-                used += 8;
+                10
             }
-            _ => {}
-        }
-        if let Some(key) = self.mask {
-            out[used..used + 4].copy_from_slice(&key);
-            used += 4;
-        }
-        used
+            _ => 2,
+        };
+        let Some(key) = self.mask else {
+            return used;
+        };
+        out[used..used + 4].copy_from_slice(&key);
+        used + 4
     }
 }
 

@@ -83,8 +83,9 @@ pub(crate) fn copy(out: &mut [u8], payload: &[u8], key: [u8; 4]) {
 
 /// The key twice, as it meets eight bytes of payload in memory.
 #[inline]
-fn word([a, b, c, d]: [u8; 4]) -> u64 {
-    u64::from_ne_bytes([a, b, c, d, a, b, c, d])
+fn word(key: [u8; 4]) -> u64 {
+    let half = u64::from(u32::from_ne_bytes(key));
+    half << 32 | half
 }
 
 #[cfg(test)]

@@ -82,11 +82,16 @@ impl Gather {
     /// Everything has been written: only the small buffer stays.
     #[inline]
     pub(super) fn release(&mut self) {
-        if self.buffer.len() > SMALL {
-            let small = std::mem::take(&mut self.small);
-            pool::give(std::mem::replace(&mut self.buffer, small));
-        }
         self.end = 0;
+        if self.buffer.len() > SMALL {
+            self.release_large();
+        }
+    }
+
+    #[inline(never)]
+    fn release_large(&mut self) {
+        let small = std::mem::take(&mut self.small);
+        pool::give(std::mem::replace(&mut self.buffer, small));
     }
 
     /// A buffer that was full has been written.

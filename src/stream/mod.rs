@@ -158,14 +158,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     fn poll_queue(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            if !self.queue.holds_pong() {
-                if let Some(payload) = self.pong_due.take() {
-                    self.queue.push_pong(payload.as_slice());
-                    self.stats.sent.pongs += 1;
-                }
-            }
-            if self.queue.is_clean() {
-                return Poll::Ready(Ok(()));
+            if self.pong_due.is_some() {
+                self.queue_pong();
             }
             let before = self.queue.len();
             let mut polled = self.queue.poll_flush(&mut self.io, cx);
@@ -183,6 +177,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
                 let copy = io::Error::new(error.kind(), error.to_string());
                 self.fail_write(copy);
                 return Poll::Ready(Err(error));
+            }
+            if self.pong_due.is_none() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Queues the Pong that is due, unless another waits to be written.
+    #[cold]
+    fn queue_pong(&mut self) {
+        if !self.queue.holds_pong() {
+            if let Some(payload) = self.pong_due.take() {
+                self.queue.push_pong(payload.as_slice());
+                self.stats.sent.pongs += 1;
             }
         }
     }
