@@ -50,6 +50,7 @@ mod message;
 mod parted_buffer;
 mod report;
 mod send_options;
+mod spare;
 #[cfg(feature = "tracing")]
 mod trace;
 #[cfg(not(feature = "tracing"))]

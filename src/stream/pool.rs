@@ -15,11 +15,7 @@ pub(super) fn take() -> Box<[u8]> {
     // While the thread ends, the pool may be gone before the last connection.
     let pooled = POOL.try_with(|pool| {
         let first = pool.first.take();
-        if first.is_empty() {
-            pool.more.borrow_mut().pop()
-        } else {
-            Some(first)
-        }
+        first.or_else(|| pool.more.borrow_mut().pop())
     });
     let pooled = pooled.ok().flatten();
     pooled.unwrap_or_else(|| vec![0; BUFFER_SIZE].into())
@@ -32,8 +28,7 @@ pub(super) fn give(buffer: Box<[u8]>) {
         return;
     }
     let _ = POOL.try_with(|pool| {
-        let second = pool.first.replace(buffer);
-        if !second.is_empty() {
+        if let Some(second) = pool.first.replace(Some(buffer)) {
             let mut more = pool.more.borrow_mut();
             if more.len() < KEPT {
                 more.push(second);
@@ -45,15 +40,16 @@ pub(super) fn give(buffer: Box<[u8]>) {
 /// So many buffers are kept beside the first: what a message of 1 MiB takes on its way out.
 const KEPT: usize = 16;
 
-#[derive(Default)]
 struct Pool {
     /// The buffer that moves most bytes, in reach without a search.
-    first: Cell<Box<[u8]>>,
+    first: Cell<Option<Box<[u8]>>>,
     more: RefCell<Vec<Box<[u8]>>>,
 }
 
 thread_local! {
-    static POOL: Pool = Pool::default();
+    static POOL: Pool = const {
+        Pool { first: Cell::new(None), more: RefCell::new(Vec::new()) }
+    };
 }
 
 #[cfg(test)]

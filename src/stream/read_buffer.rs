@@ -41,6 +41,12 @@ impl ReadBuffer {
         }
     }
 
+    /// Whether nothing is unread: less of a look than [`unread`](Self::unread).
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
     #[inline]
     pub(super) fn unread(&self) -> &[u8] {
         &self.bytes()[self.start..self.end]
@@ -145,17 +151,17 @@ impl ReadBuffer {
     /// Nothing can be read now: keeps what is unread, and no buffer.
     #[inline]
     pub(super) fn park(&mut self) {
-        let kept: Box<[u8]> = if self.start == self.end {
-            Box::default()
-        } else {
-            self.unread().into()
-        };
+        if self.is_empty() {
+            return self.clear();
+        }
+        let kept: Box<[u8]> = self.unread().into();
         self.clear();
         self.end = kept.len();
         self.own = kept;
     }
 
     /// Drops everything and gives the memory back.
+    #[inline]
     pub(super) fn clear(&mut self) {
         (self.start, self.end) = (0, 0);
         if !self.shared.is_empty() {

@@ -1,12 +1,12 @@
 //! Receiving: what [`WsStream`] does until there is a message to give.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{BufMut, Bytes};
+use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
@@ -18,6 +18,7 @@ use crate::frame::{ControlPayload, Opcode};
 use crate::message::Message;
 use crate::protocol::Event;
 use crate::protocol::keepalive::Sight;
+use crate::spare;
 use crate::utf8::{self, Utf8Bytes};
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
@@ -32,11 +33,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// # Cancel safety
     ///
     /// Safe: nothing is lost when the future is dropped. The next call goes on where it stopped.
-    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
-        poll_fn(|cx| self.poll_message(Role::Reader, cx)).await
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a future is no iterator's item; an `async fn` would move the message once more"
+    )]
+    pub fn next(&mut self) -> impl Future<Output = Option<Result<Message, Error>>> {
+        Next(self)
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "as of the future: everybody who awaits a message goes this way"
+    )]
+    #[inline(always)]
     pub(super) fn poll_message(
         &mut self,
         role: Role,
@@ -50,15 +59,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         for _ in 0..TURN {
             // The short path: a message that lies whole in what has been read. It is built here, where
             // it is given away, because moving it costs more than making it.
-            let unread = self.read.unread();
-            if let Some((opcode, range)) = self.protocol.whole_message(unread) {
-                let (payload, taken) = (&unread[range.clone()], range.end);
+            if let Some((opcode, range)) = self.whole_message() {
+                let (payload, taken) = (&self.read.unread()[range.clone()], range.end);
                 if range.len() > COPIED {
                     if let Some(message) = self.share(opcode, range) {
                         return Poll::Ready(Some(Ok(message)));
                     }
                 } else if opcode == Opcode::Binary {
-                    let bytes = Bytes::copy_from_slice(payload);
+                    let bytes = spare::copy(payload);
                     self.given(taken, range.len());
                     return Poll::Ready(Some(Ok(Message::Binary(bytes))));
                 // What is no text is found again, and failed, on the long way.
@@ -72,6 +80,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             }
         }
         self.take_turns(role, cx)
+    }
+
+    /// A message that lies whole in front of what has been read: its kind, and where its payload is.
+    #[inline]
+    fn whole_message(&self) -> Option<(Opcode, Range<usize>)> {
+        if self.read.is_empty() {
+            return None;
+        }
+        self.protocol.whole_message(self.read.unread())
     }
 
     /// What is looked at before the short path where that is not to be taken at once.
@@ -179,9 +196,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             return Poll::Ready(Step::Give(error.map(Err)));
         }
         let mut wanted = 0;
-        let unread = self.read.unread();
-        if !unread.is_empty() {
-            match self.protocol.incomplete_message(unread) {
+        if !self.read.is_empty() {
+            match self.protocol.incomplete_message(self.read.unread()) {
                 // It fits the read buffer, where its other bytes may be next.
                 Some(len) if len <= pool::BUFFER_SIZE => wanted = len,
                 _ => {
@@ -343,6 +359,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             }
         }
         self.read.poll_fill(&mut self.io, cx, wanted)
+    }
+}
+
+/// The future of [`WsStream::next`].
+struct Next<'a, T>(&'a mut WsStream<T>);
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Future for Next<'_, T> {
+    type Output = Option<Result<Message, Error>>;
+
+    #[expect(
+        clippy::inline_always,
+        reason = "a message that is returned from a call is moved: 4 ns of 20"
+    )]
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_message(Role::Reader, cx)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::message::Message;
 use crate::protocol::Fragment;
 use crate::protocol::keepalive::Sight;
 use crate::send_options::{Compress, SendOptions};
+use crate::spare;
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// Sends one message, and returns when the transport has taken it.
@@ -29,12 +30,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     ///
     /// Nothing is ever sent in part. Dropped while the queue was above its high-water mark, the
     /// message was not queued; dropped later, it is queued whole and leaves with the next call.
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        if !self.is_ready() {
-            self.ready().await?;
-        }
-        self.queue_message(message.into());
-        self.flush().await
+    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        // By hand, because the future of an `async fn` moves what it was given once more.
+        let mut unsent = Some(message);
+        poll_fn(move |cx| {
+            ready!(self.poll_feed(&mut unsent, cx))?;
+            self.poll_flush_queue(cx)
+        })
     }
 
     /// Sends one message with options of its own; see [`SendOptions`].
@@ -86,12 +88,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// # Cancel safety
     ///
     /// Dropped while it waited, the message was not queued.
-    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        if !self.is_ready() {
-            self.ready().await?;
-        }
-        self.queue_message(message.into());
-        Ok(())
+    pub fn feed(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        let mut unsent = Some(message);
+        poll_fn(move |cx| self.poll_feed(&mut unsent, cx))
     }
 
     /// Sends a text that stays the caller's: it is copied and masked in one pass, with no
@@ -213,6 +212,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         self.begin_flush().await
     }
 
+    /// Queues a message once that may be done.
+    #[inline]
+    fn poll_feed(
+        &mut self,
+        unsent: &mut Option<impl Into<Message>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        if unsent.is_some() && !self.is_ready() {
+            ready!(self.poll_room(cx))?;
+            self.check_finished()?;
+        }
+        if let Some(message) = unsent.take() {
+            self.queue_message(message.into());
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Waits until a message may be queued.
     async fn ready(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_room(cx)).await?;
@@ -285,6 +301,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         // Looked at where it is: to move it takes longer than to copy what is in it.
         if message.len() < MASKED_IN_PLACE {
             self.queue.push(opcode, true, message.as_bytes());
+            spare::keep(message.into_bytes());
         } else {
             self.queue.push_owned(opcode, true, message.into_bytes());
         }

@@ -14,6 +14,8 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
+use crate::spare;
+
 pub(crate) use self::text_buffer::{PartedText, TextBuffer};
 pub(crate) use self::validator::{InvalidUtf8, Validator};
 
@@ -58,7 +60,7 @@ impl Utf8Bytes {
     #[inline]
     pub(crate) fn copy_from_utf8(bytes: &[u8]) -> Result<Self, InvalidUtf8> {
         match text(bytes) {
-            Some(_) => Ok(Self(Bytes::copy_from_slice(bytes))),
+            Some(_) => Ok(Self(spare::copy(bytes))),
             None => Err(InvalidUtf8),
         }
     }
@@ -79,7 +81,7 @@ fn checked(bytes: &[u8]) -> &str {
     // SAFETY: the function is private to this module and has two callers. `text` has just checked
     // the bytes. `as_str` passes those of a `Utf8Bytes`, and every way to build one has checked them
     // all: `from_static` and the `From` impls start from a `str` or `String`, `copy_from_utf8` and
-    // `TryFrom` call a validator, and `TextBuffer::finish` has validated its whole content. `Bytes`
+    // `TryFrom` call a validator (what the former copies to is what it checked), and `TextBuffer::finish` has validated its whole content. `Bytes`
     // cannot be changed through a shared reference, and the field is private to this folder.
     unsafe { std::str::from_utf8_unchecked(bytes) }
 }
