@@ -12,7 +12,7 @@ macro_rules! deflate_setters {
         /// which. If its answer does not fit the offer, the opening handshake fails with an error
         /// that names the parameter.
         pub fn deflate(mut self, deflate: Deflate) -> Self {
-            self.options.config.deflate = Some(deflate);
+            self.options().config.deflate = Some(deflate);
             self
         }
     };
@@ -27,7 +27,7 @@ impl<D> Connect<D> {
 
     /// Offers no compression, also if the client of this connection does.
     pub fn no_deflate(mut self) -> Self {
-        self.options.config.deflate = None;
+        self.options().config.deflate = None;
         self
     }
 }

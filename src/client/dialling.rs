@@ -81,7 +81,7 @@ macro_rules! dialling_setters {
         /// Asks this resolver for the addresses of host names. Default:
         /// [`SystemResolver`](crate::SystemResolver).
         pub fn resolver(mut self, resolver: impl Resolve + 'static) -> Self {
-            self.options.dialling.resolver = Some(Arc::new(resolver));
+            self.options().dialling.resolver = Some(Arc::new(resolver));
             self
         }
 
@@ -110,7 +110,7 @@ macro_rules! dialling_setters {
             let addresses = addresses.into_iter().map(Into::into).collect();
             let host = host.as_ref();
             let fixed = Fixed::new(host, addresses);
-            self.options.dialling.fix(fixed, host);
+            self.options().dialling.fix(fixed, host);
             self
         }
 
@@ -119,7 +119,7 @@ macro_rules! dialling_setters {
         /// Only servers of the same family can then be reached: addresses of the other one fail at
         /// once, and the report says so.
         pub fn local_address(mut self, address: impl Into<std::net::IpAddr>) -> Self {
-            self.options.dialling.sockets.local_address = Some(address.into());
+            self.options().dialling.sockets.local_address = Some(address.into());
             self
         }
 
@@ -128,7 +128,7 @@ macro_rules! dialling_setters {
         /// `false` switches Nagle's algorithm on: a little less traffic where many small messages
         /// are sent one by one, and up to a round trip (40 ms and more) of delay for each.
         pub fn nodelay(mut self, at_once: bool) -> Self {
-            self.options.dialling.sockets.nodelay = Some(at_once);
+            self.options().dialling.sockets.nodelay = Some(at_once);
             self
         }
 
@@ -138,7 +138,7 @@ macro_rules! dialling_setters {
         /// How often and how many probes are sent is up to the operating system. They keep the
         /// entries of routers alive, but prove only that the other *machine* is there.
         pub fn tcp_keepalive(mut self, idle: std::time::Duration) -> Self {
-            self.options.dialling.sockets.keepalive = Some(idle);
+            self.options().dialling.sockets.keepalive = Some(idle);
             self
         }
 
@@ -149,7 +149,7 @@ macro_rules! dialling_setters {
         /// For Linux and Android; elsewhere it is an error of kind
         /// [`Config`](crate::ErrorKind::Config).
         pub fn tcp_user_timeout(mut self, limit: std::time::Duration) -> Self {
-            self.options.dialling.sockets.user_timeout = Some(limit);
+            self.options().dialling.sockets.user_timeout = Some(limit);
             self
         }
 
@@ -174,7 +174,7 @@ macro_rules! dialling_setters {
         /// # }
         /// ```
         pub fn redirects(mut self, most: usize) -> Self {
-            self.options.dialling.redirects = Some(most);
+            self.options().dialling.redirects = Some(most);
             self
         }
 
@@ -200,7 +200,7 @@ macro_rules! dialling_setters {
             mut self,
             policy: impl Fn(&Redirect<'_>) -> bool + Send + Sync + 'static,
         ) -> Self {
-            self.options.dialling.redirect_policy = Some(Arc::new(policy));
+            self.options().dialling.redirect_policy = Some(Arc::new(policy));
             self
         }
     };

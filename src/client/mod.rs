@@ -16,9 +16,10 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderMap};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::dialling::Dialling;
 use self::options::{Options, shared_setters};
 use crate::config::Config;
 use crate::connect::tls::Connector;
@@ -92,18 +93,21 @@ impl Client {
 
     /// Connects to a `ws://` or `wss://` URL, like [`connect()`], with the settings of this client.
     pub fn connect(&self, url: impl IntoUrl) -> Connect {
-        let mut options = Box::new(self.0.options.for_one_connection());
-        let target = url.into_destination().map(|destination| {
-            options.headers = destination.headers;
-            destination.target
-        });
-        Connect {
+        let (target, headers) = match url.into_destination() {
+            Ok(destination) => (Ok(destination.target), destination.headers),
+            Err(error) => (Err(error), HeaderMap::new()),
+        };
+        let mut connect = Connect {
             client: self.clone(),
             target,
-            options,
+            options: None,
             observer: None,
             way: Dial(()),
+        };
+        if !headers.is_empty() {
+            connect.options().headers = headers;
         }
+        connect
     }
 
     /// The connector that all connections of this client share.
@@ -136,6 +140,10 @@ pub struct ClientBuilder {
 impl ClientBuilder {
     shared_setters!();
 
+    fn options(&mut self) -> &mut Options {
+        &mut self.options
+    }
+
     /// The client with these settings.
     pub fn build(self) -> Client {
         Client(Arc::new(Shared {
@@ -167,8 +175,9 @@ impl ClientBuilder {
 pub struct Connect<D = Dial> {
     client: Client,
     target: Result<connect::Target, Error>,
-    /// Elsewhere, because every setter moves what it is called on.
-    options: Box<Options>,
+    /// Those of this connection alone, if anything was set for it. Elsewhere, because every setter moves
+    /// what it is called on.
+    options: Option<Box<Options>>,
     observer: Option<Observer>,
     way: D,
 }
@@ -215,6 +224,12 @@ impl Connect {
 impl<D> Connect<D> {
     shared_setters!();
 
+    fn options(&mut self) -> &mut Options {
+        let defaults = &self.client.0.options;
+        self.options
+            .get_or_insert_with(|| Box::new(defaults.for_one_connection()))
+    }
+
     /// Calls `observer` with each control frame that comes in, before it is acted upon: for logs
     /// and measurements. Default: none.
     ///
@@ -231,15 +246,19 @@ impl<D> Connect<D> {
 /// Judges the URL and all settings, those of the client included, and takes what the plan is made of.
 fn plan(
     url: Result<connect::Target, Error>,
-    options: &mut Options,
-    client: &Client,
-) -> Result<Plan, Error> {
+    own: Option<&mut Options>,
+    defaults: &Options,
+) -> Result<Box<Plan>, Error> {
     let mut target = url?;
-    let defaults = &client.0.options;
     defaults.check()?;
-    options.check()?;
-
-    let mut headers = options.take_headers(defaults)?;
+    let (mut headers, options) = match own {
+        Some(own) => {
+            own.check()?;
+            let headers = defaults.headers_and(std::mem::take(&mut own.headers))?;
+            (headers, &*own)
+        }
+        None => (defaults.headers.clone(), defaults),
+    };
     if let Some(authorization) = target.authorization.take() {
         if !headers.contains_key(AUTHORIZATION) {
             headers
@@ -248,19 +267,17 @@ fn plan(
         }
     }
     let offer = Offer {
-        host: target.host_field(),
-        resource: target.resource.clone(),
         headers,
-        subprotocols: std::mem::take(&mut options.subprotocols),
+        subprotocols: options.subprotocols.clone(),
         deflate: options.config.deflate.clone(),
     };
     offer.check().map_err(Error::config)?;
-    Ok(Plan {
+    Ok(Box::new(Plan {
         target,
         offer,
-        limits: std::mem::take(&mut options.limits),
-        cookies: options.cookies.take(),
-    })
+        limits: options.limits.clone(),
+        cookies: options.cookies.clone(),
+    }))
 }
 
 impl IntoFuture for Connect {
@@ -269,9 +286,11 @@ impl IntoFuture for Connect {
 
     fn into_future(mut self) -> Self::IntoFuture {
         Box::pin(async move {
-            let plan = plan(self.target, &mut self.options, &self.client)?;
-            let (options, client) = (&self.options, &self.client);
-            let (own, shared) = (&options.dialling, &client.0.options.dialling);
+            let (client, defaults) = (&self.client, &self.client.0.options);
+            let plan = plan(self.target, self.options.as_deref_mut(), defaults)?;
+            let nothing = Dialling::default();
+            let own = self.options.as_ref().map_or(&nothing, |own| &own.dialling);
+            let shared = &defaults.dialling;
             // Settings of this connection alone are judged even where they are not needed.
             let own_tls = own
                 .tls
@@ -288,7 +307,8 @@ impl IntoFuture for Connect {
                 proxy: own.proxy.as_ref().or(shared.proxy.as_ref()),
             };
             let target = plan.target.to_string();
-            let opened = trace::connecting(&target, connect::dial(plan, &means)).await?;
+            let opened = trace::connecting(&target, connect::dial(*plan, &means)).await?;
+            let options = self.options.as_deref().unwrap_or(defaults);
             Ok(open(opened, &options.config, self.observer))
         })
     }
@@ -304,14 +324,17 @@ where
     fn into_future(mut self) -> Self::IntoFuture {
         // Small, so that the allocator has the memory at hand.
         Box::pin(async move {
-            let plan = Box::new(plan(self.target, &mut self.options, &self.client)?);
-            if let Some(name) = self.options.dialling.first_set() {
+            let defaults = &self.client.0.options;
+            let plan = plan(self.target, self.options.as_deref_mut(), defaults)?;
+            let own = self.options.as_deref();
+            if let Some(name) = own.and_then(|own| own.dialling.first_set()) {
                 let message = format!("{name} cannot be used with over: it does not dial");
                 return Err(Error::config(message));
             }
             let opening = connect::over(&plan, self.way.0);
             let opened = trace::connecting(&plan.target, opening).await?;
-            Ok(open(opened, &self.options.config, self.observer))
+            let options = own.unwrap_or(defaults);
+            Ok(open(opened, &options.config, self.observer))
         })
     }
 }

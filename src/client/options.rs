@@ -41,6 +41,10 @@ impl Options {
         }
     }
 
+    pub(super) fn configure(&mut self, set: impl FnOnce(Config) -> Config) {
+        self.config = set(std::mem::take(&mut self.config));
+    }
+
     /// Adds a field, or replaces it where there may be only one.
     pub(super) fn add_header(&mut self, name: HeaderName, value: HeaderValue) {
         let added = if is_single(&name) {
@@ -53,13 +57,12 @@ impl Options {
         }
     }
 
-    /// These fields, and those of `defaults` that have other names.
-    pub(super) fn take_headers(&mut self, defaults: &Self) -> Result<HeaderMap, Error> {
-        let own = std::mem::take(&mut self.headers);
-        if defaults.headers.is_empty() {
+    /// These fields, that have other names, in front of `own`.
+    pub(super) fn headers_and(&self, own: HeaderMap) -> Result<HeaderMap, Error> {
+        if self.headers.is_empty() {
             return Ok(own);
         }
-        let mut merged = defaults.headers.clone();
+        let mut merged = self.headers.clone();
         for name in own.keys() {
             merged.remove(name);
         }
@@ -122,7 +125,7 @@ impl fmt::Debug for Options {
 }
 
 /// The setters that [`Client`](super::Client)'s builder and [`Connect`](super::Connect) share: both
-/// have a field `options`.
+/// have a method `options`.
 macro_rules! shared_setters {
     () => {
         /// Sends a field with the request. A field that is set again is sent again, save
@@ -141,11 +144,11 @@ macro_rules! shared_setters {
                 name.parse::<http::HeaderName>(),
                 http::HeaderValue::try_from(value),
             ) {
-                (Ok(name), Ok(value)) => self.options.add_header(name, value),
+                (Ok(name), Ok(value)) => self.options().add_header(name, value),
                 (Err(_), _) => self
-                    .options
+                    .options()
                     .complain(format!("header: \"{quoted}\" is not the name of a field")),
-                (_, Err(_)) => self.options.complain(format!(
+                (_, Err(_)) => self.options().complain(format!(
                     "header {quoted}: its value contains a character that may not stand there"
                 )),
             }
@@ -155,8 +158,10 @@ macro_rules! shared_setters {
         /// Sends `Authorization: Bearer` with this token (RFC 6750 §2.1).
         pub fn bearer(mut self, token: impl AsRef<str>) -> Self {
             match crate::handshake::bearer(token.as_ref()) {
-                Ok(value) => self.options.add_header(http::header::AUTHORIZATION, value),
-                Err(why) => self.options.complain(format!("bearer: {why}")),
+                Ok(value) => self
+                    .options()
+                    .add_header(http::header::AUTHORIZATION, value),
+                Err(why) => self.options().complain(format!("bearer: {why}")),
             }
             self
         }
@@ -167,8 +172,10 @@ macro_rules! shared_setters {
         /// in the URL.
         pub fn basic(mut self, user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
             match crate::handshake::basic(user.as_ref(), password.as_ref()) {
-                Ok(value) => self.options.add_header(http::header::AUTHORIZATION, value),
-                Err(why) => self.options.complain(format!("basic: {why}")),
+                Ok(value) => self
+                    .options()
+                    .add_header(http::header::AUTHORIZATION, value),
+                Err(why) => self.options().complain(format!("basic: {why}")),
             }
             self
         }
@@ -177,8 +184,8 @@ macro_rules! shared_setters {
         /// Default: none.
         pub fn origin(mut self, origin: impl AsRef<str>) -> Self {
             match origin.as_ref().parse() {
-                Ok(value) => self.options.add_header(http::header::ORIGIN, value),
-                Err(_) => self.options.complain(
+                Ok(value) => self.options().add_header(http::header::ORIGIN, value),
+                Err(_) => self.options().complain(
                     "origin: it contains a character that may not stand there".to_owned(),
                 ),
             }
@@ -195,7 +202,7 @@ macro_rules! shared_setters {
         /// them along. Some servers want a token here nevertheless.
         pub fn subprotocols<N: AsRef<str>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
             let names = names.into_iter();
-            self.options.subprotocols = names.map(|name| name.as_ref().to_owned()).collect();
+            self.options().subprotocols = names.map(|name| name.as_ref().to_owned()).collect();
             self
         }
 
@@ -205,7 +212,7 @@ macro_rules! shared_setters {
         /// A `Cookie` field that is set by [`header`](Self::header) is sent instead of what the jar
         /// has.
         pub fn cookies(mut self, store: impl crate::CookieStore + 'static) -> Self {
-            self.options.cookies = Some(std::sync::Arc::new(store));
+            self.options().cookies = Some(std::sync::Arc::new(store));
             self
         }
 
@@ -215,7 +222,7 @@ macro_rules! shared_setters {
         /// When it passes, the error is of kind [`Timeout`](crate::ErrorKind::Timeout), and its
         /// phase says what was under way. Less of it gives up on slow networks.
         pub fn timeout(mut self, limit: std::time::Duration) -> Self {
-            self.options.limits.set_whole(limit);
+            self.options().limits.set_whole(limit);
             self
         }
 
@@ -243,49 +250,55 @@ macro_rules! shared_setters {
         /// # }
         /// ```
         pub fn phase_timeout(mut self, phase: crate::Phase, limit: std::time::Duration) -> Self {
-            self.options.limits.set_phase(phase, limit);
+            self.options().limits.set_phase(phase, limit);
             self
         }
 
         /// The largest message that is accepted, in bytes; see
         /// [`Config::max_message_size`](crate::Config::max_message_size). Default: 64 MiB.
         pub fn max_message_size(mut self, bytes: usize) -> Self {
-            self.options.config = self.options.config.max_message_size(bytes);
+            self.options()
+                .configure(|config| config.max_message_size(bytes));
             self
         }
 
         /// The largest frame that is accepted, in bytes; see
         /// [`Config::max_frame_size`](crate::Config::max_frame_size). Default: 64 MiB.
         pub fn max_frame_size(mut self, bytes: usize) -> Self {
-            self.options.config = self.options.config.max_frame_size(bytes);
+            self.options()
+                .configure(|config| config.max_frame_size(bytes));
             self
         }
 
         /// The largest message that is accepted in parts, in bytes; see
         /// [`Config::max_parts_size`](crate::Config::max_parts_size). Default: no limit.
         pub fn max_parts_size(mut self, bytes: u64) -> Self {
-            self.options.config = self.options.config.max_parts_size(bytes);
+            self.options()
+                .configure(|config| config.max_parts_size(bytes));
             self
         }
 
         /// How many bytes may wait to be written before sending waits; see
         /// [`Config::write_high_water`](crate::Config::write_high_water). Default: 128 KiB.
         pub fn write_high_water(mut self, bytes: usize) -> Self {
-            self.options.config = self.options.config.write_high_water(bytes);
+            self.options()
+                .configure(|config| config.write_high_water(bytes));
             self
         }
 
         /// Sends messages in frames of at most this many bytes; see
         /// [`Config::fragment_size`](crate::Config::fragment_size). Default: one frame a message.
         pub fn fragment_size(mut self, bytes: usize) -> Self {
-            self.options.config = self.options.config.fragment_size(bytes);
+            self.options()
+                .configure(|config| config.fragment_size(bytes));
             self
         }
 
         /// How long the closing handshake may take; see
         /// [`Config::close_timeout`](crate::Config::close_timeout). Default: 5 s.
         pub fn close_timeout(mut self, limit: std::time::Duration) -> Self {
-            self.options.config = self.options.config.close_timeout(limit);
+            self.options()
+                .configure(|config| config.close_timeout(limit));
             self
         }
 
@@ -293,14 +306,14 @@ macro_rules! shared_setters {
         /// Ping after 20 s without a byte from the server, and an error of kind
         /// [`NoPong`](crate::ErrorKind::NoPong) when nothing comes for 20 s more.
         pub fn liveness(mut self, liveness: crate::Liveness) -> Self {
-            self.options.config = self.options.config.liveness(liveness);
+            self.options().configure(|config| config.liveness(liveness));
             self
         }
 
         /// Sends no Pings of its own and never calls the server dead; see
         /// [`Config::no_liveness`](crate::Config::no_liveness).
         pub fn no_liveness(mut self) -> Self {
-            self.options.config = self.options.config.no_liveness();
+            self.options().configure(|config| config.no_liveness());
             self
         }
     };

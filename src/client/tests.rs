@@ -12,7 +12,8 @@ use crate::error::{ErrorKind, Phase};
 
 /// The request that is sent, with its lines sorted out of the way of the order of fields.
 fn fields(mut connect: Connect) -> Vec<String> {
-    let plan = plan(connect.target, &mut connect.options, &connect.client).unwrap();
+    let defaults = &connect.client.0.options;
+    let plan = plan(connect.target, connect.options.as_deref_mut(), defaults).unwrap();
     let mut fields: Vec<_> = plan
         .offer
         .headers
@@ -24,7 +25,8 @@ fn fields(mut connect: Connect) -> Vec<String> {
 }
 
 fn complaint<D>(mut connect: Connect<D>) -> Error {
-    match plan(connect.target, &mut connect.options, &connect.client) {
+    let defaults = &connect.client.0.options;
+    match plan(connect.target, connect.options.as_deref_mut(), defaults) {
         Ok(_) => panic!("it was accepted"),
         Err(error) => error,
     }
@@ -90,9 +92,10 @@ fn a_connections_fields_replace_those_of_its_client() {
         .connect("ws://a")
         .header("x-a", "1")
         .header("x-a", "2");
-    assert_eq!(connect.options.limits.whole(), Duration::from_secs(3));
-    assert_eq!(connect.options.config.max_message_size, 1000);
-    assert_eq!(connect.options.subprotocols, ["chat"]);
+    let options = connect.options.as_ref().unwrap();
+    assert_eq!(options.limits.whole(), Duration::from_secs(3));
+    assert_eq!(options.config.max_message_size, 1000);
+    assert_eq!(options.subprotocols, ["chat"]);
     assert_eq!(fields(connect), ["x-a: 1", "x-a: 2", "x-b: client"]);
 }
 

@@ -13,7 +13,7 @@ macro_rules! tls_setters {
         ///
         /// Replaces what [`tls_config`](Self::tls_config) has set.
         pub fn tls(mut self, tls: Tls) -> Self {
-            self.options.dialling.tls = Some(TlsChoice::Settings(tls));
+            self.options().dialling.tls = Some(TlsChoice::Settings(tls));
             self
         }
 
@@ -22,7 +22,7 @@ macro_rules! tls_setters {
         ///
         /// Replaces what [`tls`](Self::tls) has set.
         pub fn tls_config(mut self, config: Arc<ClientConfig>) -> Self {
-            self.options.dialling.tls = Some(TlsChoice::config(config));
+            self.options().dialling.tls = Some(TlsChoice::config(config));
             self
         }
     };

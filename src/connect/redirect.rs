@@ -131,8 +131,6 @@ impl<'a> Trail<'a> {
             plan.offer.headers.clear();
             self.is_away = true;
         }
-        plan.offer.host = next.host_field();
-        plan.offer.resource.clone_from(&next.resource);
         let from = std::mem::replace(&mut plan.target, next);
         self.last = Some((head.clone(), from));
         let request = request(plan);

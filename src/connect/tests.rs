@@ -21,8 +21,6 @@ pub(super) fn plan(url: &str) -> Plan {
     let target = Target::parse(url).unwrap();
     Plan {
         offer: Offer {
-            host: target.host_field(),
-            resource: target.resource.clone(),
             headers: HeaderMap::new(),
             subprotocols: Vec::new(),
             deflate: None,

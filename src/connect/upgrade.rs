@@ -39,7 +39,8 @@ where
     let with_cookies = with_cookies(plan)?;
     let offer = with_cookies.as_deref().unwrap_or(&plan.offer);
     // A server may refuse and close before it has read all of the request: its answer counts.
-    let mut unsent = send(&mut stream, &offer.request(&key)).await.err();
+    let request = offer.request(&plan.target.host_field(), &plan.target.resource, &key);
+    let mut unsent = send(&mut stream, &request).await.err();
 
     let mut response = ResponseReader::new(offer, &key);
     let mut buffer = BytesMut::new();
@@ -58,14 +59,14 @@ where
             }
         }
         let read = response.read(&mut buffer);
-        let read = read.map_err(|fault| fault.map(|text| secrets_of(offer).hide_in(text)));
+        let read = read.map_err(|fault| fault.map(|text| secrets_of(plan, offer).hide_in(text)));
         if let Some(answer) = read? {
             break answer;
         }
     };
     let (secrets, note) = match &answer {
         Answer::Accepted(..) => (Secrets::default(), String::new()),
-        Answer::Refused(head) => (secrets_of(offer), redirect::note(head, &plan.target)),
+        Answer::Refused(head) => (secrets_of(plan, offer), redirect::note(head, &plan.target)),
     };
     progress.answered();
     progress.report.status = Some(answer.status());
@@ -79,8 +80,8 @@ where
     })
 }
 
-fn secrets_of(offer: &Offer) -> Secrets {
-    Secrets::of(&offer.headers, &offer.resource)
+fn secrets_of(plan: &Plan, offer: &Offer) -> Secrets {
+    Secrets::of(&offer.headers, &plan.target.resource)
 }
 
 /// What is offered, with what the jar has for it; `None` if that is nothing.

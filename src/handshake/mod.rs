@@ -143,8 +143,6 @@ mod tests {
     /// Everything that is made of `parts`: the answer or its fault, and the body.
     fn read(parts: &[&[u8]]) -> String {
         let offer = Offer {
-            host: String::new(),
-            resource: String::new(),
             headers: HeaderMap::new(),
             subprotocols: Vec::new(),
             deflate: None,

@@ -10,13 +10,10 @@ use super::fields::{is_token, quote};
 use super::key::Key;
 use crate::deflate::Deflate;
 
-/// Everything that the request says, save the key: that is made anew for each attempt.
+/// Everything that the request says, save what the URL says, and the key: that is made anew for each
+/// attempt.
 #[derive(Clone)]
 pub(crate) struct Offer {
-    /// The value of `Host`: with a port that is not the default, with brackets around IPv6.
-    pub(crate) host: String,
-    /// The resource name (RFC 6455 §3): path and query, never empty.
-    pub(crate) resource: String,
     /// The caller's fields, none of them reserved.
     pub(crate) headers: HeaderMap,
     /// In order of preference; the server picks one or none.
@@ -47,15 +44,18 @@ impl Offer {
     }
 
     /// The request, ready for the wire.
-    pub(crate) fn request(&self, key: &Key) -> Vec<u8> {
+    ///
+    /// `host` is the value of `Host`: with a port that is not the default, with brackets around IPv6.
+    /// `resource` is the resource name (RFC 6455 §3): path and query, never empty.
+    pub(crate) fn request(&self, host: &str, resource: &str, key: &Key) -> Vec<u8> {
         let mut request = Vec::with_capacity(512);
         let mut put = |parts: &[&[u8]]| {
             for part in parts {
                 request.extend_from_slice(part);
             }
         };
-        put(&[b"GET ", self.resource.as_bytes(), b" HTTP/1.1\r\n"]);
-        put(&[b"Host: ", self.host.as_bytes(), b"\r\n"]);
+        put(&[b"GET ", resource.as_bytes(), b" HTTP/1.1\r\n"]);
+        put(&[b"Host: ", host.as_bytes(), b"\r\n"]);
         put(&[b"Upgrade: websocket\r\nConnection: Upgrade\r\n"]);
         put(&[b"Sec-WebSocket-Key: ", key.as_bytes(), b"\r\n"]);
         put(&[b"Sec-WebSocket-Version: 13\r\n"]);
@@ -143,8 +143,6 @@ mod tests {
 
     fn offer() -> Offer {
         Offer {
-            host: "example.com:8080".to_owned(),
-            resource: "/feed?x=1".to_owned(),
             headers: HeaderMap::new(),
             subprotocols: Vec::new(),
             deflate: None,
@@ -161,7 +159,7 @@ mod tests {
         offer.headers.append("x-api-key", "1".parse().unwrap());
         offer.headers.append("x-api-key", "2".parse().unwrap());
         let key = Key::generate();
-        let text = String::from_utf8(offer.request(&key)).unwrap();
+        let text = String::from_utf8(offer.request("example.com:8080", "/feed?x=1", &key)).unwrap();
         let key = std::str::from_utf8(key.as_bytes()).unwrap();
         assert_eq!(
             text,

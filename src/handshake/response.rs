@@ -175,8 +175,6 @@ mod tests {
 
     fn offer(subprotocols: &[&str]) -> Offer {
         Offer {
-            host: "localhost".to_owned(),
-            resource: "/".to_owned(),
             headers: HeaderMap::new(),
             subprotocols: subprotocols.iter().map(ToString::to_string).collect(),
             deflate: None,

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -72,17 +73,20 @@ impl Target {
     }
 
     /// The value of `Host`: with the port if it is not the default one (RFC 6455 §4.1, item 4).
-    pub(crate) fn host_field(&self) -> String {
-        if let Host::Unix(_) = self.host {
+    pub(crate) fn host_field(&self) -> Cow<'_, str> {
+        let with_port = self.port != default_port(self.secure);
+        match &self.host {
             // The socket's path says nothing to a server; this is what others send too.
-            "localhost".to_owned()
-        } else {
-            let mut field = String::with_capacity(SCHEME_AND_PORT);
-            self.host.push_to(&mut field);
-            if self.port != default_port(self.secure) {
-                push_port(&mut field, self.port);
+            Host::Unix(_) => "localhost".into(),
+            Host::Name(name) if !with_port => name.into(),
+            host => {
+                let mut field = String::with_capacity(SCHEME_AND_PORT);
+                host.push_to(&mut field);
+                if with_port {
+                    push_port(&mut field, self.port);
+                }
+                field.into()
             }
-            field
         }
     }
 }
@@ -91,8 +95,11 @@ impl Target {
 const SCHEME_AND_PORT: usize = 32;
 
 fn push_port(text: &mut String, port: u16) {
-    text.push(':');
-    text.push_str(&port.to_string());
+    text.push_str(match port {
+        80 => ":80",
+        443 => ":443",
+        _ => return text.extend([":", &port.to_string()]),
+    });
 }
 
 impl Host {
@@ -129,16 +136,7 @@ impl fmt::Display for Host {
 pub(super) type Complaint = &'static str;
 
 fn read(url: &str) -> Result<Target, Complaint> {
-    let is_graphic = url.bytes().all(|byte| byte.is_ascii_graphic());
-    if !is_graphic && url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("it contains white space or a control character; percent-encode it");
-    }
-    if url.contains('\\') {
-        return Err("it contains a backslash; use / or percent-encode it");
-    }
-    if url.contains('#') {
-        return Err("it has a fragment (#), which RFC 6455 §3 forbids; percent-encode a # as %23");
-    }
+    check_characters(url)?;
     let (scheme, rest) = scheme(url)?;
     let secure = match scheme {
         Scheme::Ws => false,
@@ -158,6 +156,24 @@ fn read(url: &str) -> Result<Target, Complaint> {
         resource: percent::encode_resource(resource)?,
         authorization: userinfo.map_or(Ok(None), read_userinfo)?,
     })
+}
+
+/// What may not stand anywhere in a URL.
+fn check_characters(url: &str) -> Result<(), Complaint> {
+    let is_usual = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'#');
+    if url.bytes().all(is_usual) {
+        return Ok(());
+    }
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("it contains white space or a control character; percent-encode it");
+    }
+    if url.contains('\\') {
+        return Err("it contains a backslash; use / or percent-encode it");
+    }
+    if url.contains('#') {
+        return Err("it has a fragment (#), which RFC 6455 §3 forbids; percent-encode a # as %23");
+    }
+    Ok(())
 }
 
 enum Scheme {
@@ -265,8 +281,10 @@ pub(super) fn read_host(host: &str) -> Result<Host, Complaint> {
             Err(_) => Err("what stands in brackets is not an IPv6 address"),
         };
     }
-    if let Ok(address) = host.parse::<Ipv4Addr>() {
-        return Ok(Host::Ip(address.into()));
+    if host.ends_with(|last: char| last.is_ascii_digit()) {
+        if let Ok(address) = host.parse::<Ipv4Addr>() {
+            return Ok(Host::Ip(address.into()));
+        }
     }
     if !host.is_ascii() {
         return Err("its host name is not ASCII; pass it in punycode (xn--…)");
@@ -282,13 +300,15 @@ pub(super) fn read_host(host: &str) -> Result<Host, Complaint> {
     if name.len() > 253 {
         return Err("its host name is longer than 253 characters");
     }
-    if !name.split('.').all(|label| (1..=63).contains(&label.len())) {
+    let mut labels = name.as_bytes().split(|&byte| byte == b'.');
+    if !labels.all(|label| (1..=63).contains(&label.len())) {
         return Err("its host name has a part that is empty or longer than 63 characters");
     }
     // Resolvers read 127.1 or 0x7f.1 as addresses, each in its own way.
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let is_hex = matches!(last.as_bytes(), [b'0', b'x' | b'X', ..]);
-    if is_hex || last.bytes().all(|byte| byte.is_ascii_digit()) {
+    let mut from_the_last = name.as_bytes().rsplit(|&byte| byte == b'.');
+    let last = from_the_last.next().unwrap_or_default();
+    let is_hex = matches!(last, [b'0', b'x' | b'X', ..]);
+    if is_hex || last.iter().all(u8::is_ascii_digit) {
         return Err("its host ends in a number and is not an IPv4 address");
     }
     Ok(Host::Name(host.to_ascii_lowercase()))

@@ -236,7 +236,7 @@ fn whatever_the_text_what_goes_into_the_request_is_one_word() {
         }
         if let Ok(target) = Target::parse(&url) {
             accepted += 1;
-            for word in [target.host_field(), target.resource] {
+            for word in [&*target.host_field(), &*target.resource] {
                 assert!(
                     word.bytes().all(|byte| byte.is_ascii_graphic()),
                     "{url:?}: {word}"
