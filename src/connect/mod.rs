@@ -35,9 +35,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::HeaderValue;
+use bytes::{Bytes, BytesMut};
 use http::header::COOKIE;
+use http::{HeaderValue, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::cookies::CookieStore;
@@ -53,6 +53,7 @@ use self::proxy::ProxyChoice;
 pub use self::redirect::Redirect;
 use self::redirect::Trail;
 pub(crate) use self::redirect::{Policy, Redirects};
+use self::secrets::Secrets;
 pub(crate) use self::socket::SocketOptions;
 use self::target::Host;
 pub(crate) use self::target::Target;
@@ -216,48 +217,60 @@ fn conclude<S>(
 where
     S: AsyncRead + Unpin,
 {
-    match outcome {
+    let failed = match outcome {
         Ok(Upgraded {
             answer: Answer::Accepted(head, deflate),
             stream,
             rest,
             ..
-        }) => Ok(Opened {
-            stream,
-            // A copy of its own size: whoever keeps it should not keep the whole buffer.
-            read_already: Bytes::copy_from_slice(&rest),
-            handshake: Box::new(Handshake::new(head, deflate, progress.succeeded())),
-        }),
-        // Elsewhere, because no room is kept for it where connecting goes well.
-        outcome => Err(Box::pin(explain(limits.whole(), progress, outcome))),
-    }
-}
-
-/// The error of a connection that was not made.
-async fn explain<S>(
-    limit: Duration,
-    progress: Progress,
-    outcome: Result<Upgraded<S>, Stop>,
-) -> Error
-where
-    S: AsyncRead + Unpin,
-{
-    let error = match outcome {
+        }) => {
+            return Ok(Opened {
+                stream,
+                // A copy of its own size: whoever keeps it should not keep the whole buffer.
+                read_already: Bytes::copy_from_slice(&rest),
+                handshake: Box::new(Handshake::new(head, deflate, progress.succeeded())),
+            });
+        }
         Ok(Upgraded {
-            answer,
+            answer: Answer::Refused(head),
             stream,
             rest,
             secrets,
             note,
-        }) => {
-            let head = match answer {
-                Answer::Refused(head) => *head,
-                Answer::Accepted(head, _) => head.to_response(),
-            };
+        }) => Ok(Refusal {
+            head,
+            stream,
+            rest,
+            secrets,
+            note,
+        }),
+        Err(stop) => Err(stop),
+    };
+    // Elsewhere, because no room is kept for it where connecting goes well.
+    Err(Box::pin(explain(limits.whole(), progress, failed)))
+}
+
+/// A final answer other than 101, and the stream that its body comes from.
+struct Refusal<S> {
+    head: Box<Response<()>>,
+    stream: S,
+    rest: BytesMut,
+    secrets: Secrets,
+    note: String,
+}
+
+/// The error of a connection that was not made.
+async fn explain<S>(limit: Duration, progress: Progress, failed: Result<Refusal<S>, Stop>) -> Error
+where
+    S: AsyncRead + Unpin,
+{
+    let error = match failed {
+        Ok(refusal) => {
             // Outside of the deadline's own timer, so that it cannot hide the refusal.
             let left = limit.saturating_sub(progress.began.elapsed());
-            let body = read_body(stream, &head, rest, left).await;
-            Error::refused(head.map(|()| body), &note, |text| secrets.hide(text))
+            let body = read_body(refusal.stream, &refusal.head, refusal.rest, left).await;
+            let response = refusal.head.map(|()| body);
+            Error::refused(response, &refusal.note, |text| refusal.secrets.hide(text))
         }
         Err(Stop::Failed(error)) => progress.blame(error),
         Err(Stop::Late(limit)) => progress.late(limit),
