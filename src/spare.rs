@@ -1,7 +1,7 @@
 //! Memory of a message that was sent, for the next one that comes.
 //!
 //! Who sends back what came, or answers one message with another, would free and allocate as much for
-//! each: that is a sixth of what a short echo costs. So each thread keeps the memory of one small
+//! each: that is a tenth of what a short echo costs. So each thread keeps the memory of one small
 //! message that was given away to be sent and that nobody else holds. No connection holds any.
 
 use std::cell::Cell;
@@ -21,7 +21,7 @@ pub(crate) fn copy(bytes: &[u8]) -> Bytes {
 /// Keeps the memory of what has been sent.
 #[inline]
 pub(crate) fn keep(sent: Bytes) {
-    if sent.is_unique() {
+    if sent.len() <= MOST && sent.is_unique() {
         let mut memory = Vec::from(sent);
         if memory.capacity() <= MOST {
             memory.resize(memory.capacity(), 0);
