@@ -151,9 +151,15 @@ impl ReadBuffer {
     /// Nothing can be read now: keeps what is unread, and no buffer.
     #[inline]
     pub(super) fn park(&mut self) {
-        if self.is_empty() {
-            return self.clear();
+        if !self.is_empty() || !self.shared.is_empty() {
+            return self.park_unread();
         }
+        (self.start, self.end) = (0, 0);
+        pool::give(std::mem::take(&mut self.own));
+    }
+
+    #[inline(never)]
+    fn park_unread(&mut self) {
         let kept: Box<[u8]> = self.unread().into();
         self.clear();
         self.end = kept.len();
@@ -161,7 +167,6 @@ impl ReadBuffer {
     }
 
     /// Drops everything and gives the memory back.
-    #[inline]
     pub(super) fn clear(&mut self) {
         (self.start, self.end) = (0, 0);
         if !self.shared.is_empty() {

@@ -343,7 +343,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     }
 
     /// Reads once: right into the message if there is much of it to come, else into the buffer.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "called at two places, one of them cold: out of line at both else"
+    )]
+    #[inline(always)]
     fn poll_read(
         &mut self,
         in_place: bool,
