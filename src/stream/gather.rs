@@ -2,8 +2,8 @@
 
 use super::pool;
 
-/// Initialised memory that is filled from the beginning: small while little is sent at once, one of
-/// the pool's buffers when there is more.
+/// Initialised memory that is filled from the beginning: small while little is sent, one of the
+/// pool's buffers when there is more.
 #[derive(Default)]
 pub(super) struct Gather {
     buffer: Box<[u8]>,
@@ -51,12 +51,8 @@ impl Gather {
         if self.buffer.len() - self.end >= count {
             return None;
         }
-        if is_large(&self.buffer) {
+        if self.buffer.len() > SMALL {
             return self.turn();
-        }
-        if self.end == 0 && count <= MEDIUM {
-            self.buffer = vec![0; MEDIUM].into();
-            return None;
         }
         let mut large = pool::take();
         large[..self.end].copy_from_slice(self.filled());
@@ -87,7 +83,7 @@ impl Gather {
     #[inline]
     pub(super) fn release(&mut self) {
         self.end = 0;
-        if is_large(&self.buffer) {
+        if self.buffer.len() > SMALL {
             self.release_large();
         }
     }
@@ -100,9 +96,9 @@ impl Gather {
 
     /// A buffer that was full has been written.
     pub(super) fn take_back(&mut self, full: Full) {
-        if is_large(&full.buffer) {
+        if full.buffer.len() > SMALL {
             pool::give(full.buffer);
-        } else if is_large(&self.buffer) || self.buffer.is_empty() {
+        } else if self.buffer.len() != SMALL {
             // Of two small ones one is enough.
             self.small = full.buffer;
         }
@@ -121,18 +117,8 @@ impl Drop for Gather {
     }
 }
 
-/// Whether it is one of the pool's, none of which stays with a connection that has nothing to write.
-#[inline]
-fn is_large(buffer: &[u8]) -> bool {
-    buffer.len() > MEDIUM
-}
-
 /// What stays with a connection once it has written something, in bytes.
 const SMALL: usize = 512;
-
-/// What stays with one that writes messages of up to a KiB: to take a buffer for each and to give it
-/// back takes as long as to mask them.
-const MEDIUM: usize = (1 << 10) + 64;
 
 #[cfg(test)]
 mod tests {
@@ -155,21 +141,6 @@ mod tests {
         assert_eq!(gather.filled()[..5], [b'o', b'n', b'e', 7, 7]);
         gather.release();
         assert_eq!((gather.buffer.len(), gather.filled().len()), (SMALL, 0));
-    }
-
-    #[test]
-    fn messages_of_a_kib_keep_a_buffer_of_their_size() {
-        let mut gather = Gather::default();
-        for first in [&b"small"[..], b"", &[7; MEDIUM + 1]] {
-            assert!(put(&mut gather, first).is_none());
-            gather.release();
-            assert!(put(&mut gather, &[7; MEDIUM]).is_none());
-            assert_eq!(gather.buffer.len(), MEDIUM);
-            assert!(put(&mut gather, b"more").is_none());
-            assert_eq!(gather.buffer.len(), pool::BUFFER_SIZE);
-            gather.release();
-            assert_eq!((gather.buffer.len(), gather.small.len()), (MEDIUM, 0));
-        }
     }
 
     #[test]

@@ -199,26 +199,35 @@ fn an_idle_connection_holds_next_to_nothing() {
             frames.shrink_to_fit();
             frames
         };
-        let warm = async || {
+        let warm = async |sends: usize| {
             let io = Endless::new(frames(), vec![0]).turns(0, Exhausted::Blocks);
             let mut ws = upgraded(io, Config::default());
             for _ in 0..1_001 {
                 ws.next().await.unwrap().unwrap();
             }
+            if sends > 0 {
+                ws.send_binary(&vec![7; sends]).await.unwrap();
+            }
             polls_pending(&mut ws);
             ws
         };
-        // The first few fill what the thread's connections share.
-        let first = [warm().await, warm().await, warm().await];
-        let meter = Meter::start();
-        let mut connections = Vec::with_capacity(100);
-        for _ in 0..100 {
-            connections.push(warm().await);
+        for (sends, most) in [(0, 1_500), (100, 2_048), (1_000, 2_048), (100_000, 2_048)] {
+            // The first few fill what the thread's connections share.
+            let first = [warm(sends).await, warm(sends).await, warm(sends).await];
+            let meter = Meter::start();
+            let mut connections = Vec::with_capacity(100);
+            for _ in 0..100 {
+                connections.push(warm(sends).await);
+            }
+            let of_the_transport = 100 * (frames().len() + 1);
+            let of_its_state = 100 * size_of::<Endless>();
+            let held = meter.live() - i64::try_from(of_the_transport + of_its_state).unwrap();
+            assert!(
+                held / 100 <= most,
+                "{} bytes each, {sends} sent",
+                held / 100
+            );
+            drop(first);
         }
-        let of_the_transport = 100 * (frames().len() + 1);
-        let of_its_state = 100 * size_of::<Endless>();
-        let held = meter.live() - i64::try_from(of_the_transport + of_its_state).unwrap();
-        assert!(held / 100 <= 1_500, "{} bytes each", held / 100);
-        drop(first);
     });
 }
