@@ -356,10 +356,10 @@ fn open<S>(opened: Opened<S>, config: &Config, observer: Option<Observer>) -> Ws
 /// Shows neither user name, password and query of the URL, nor the values of fields.
 impl<D> fmt::Debug for Connect<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let defaults = &self.client.0.options;
         f.debug_struct("Connect")
             .field("target", &self.target)
-            .field("options", self.options.as_deref().unwrap_or(defaults))
+            .field("client", &self.client)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }

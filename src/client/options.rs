@@ -57,7 +57,7 @@ impl Options {
         }
     }
 
-    /// These fields, that have other names, in front of `own`.
+    /// Those of these fields that have other names than `own`, and then `own`.
     pub(super) fn headers_and(&self, own: HeaderMap) -> Result<HeaderMap, Error> {
         if self.headers.is_empty() {
             return Ok(own);

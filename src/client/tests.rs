@@ -222,6 +222,18 @@ fn debug_shows_no_secrets() {
     );
 }
 
+#[test]
+fn debug_shows_what_the_client_and_the_connection_have_set() {
+    let client = Client::builder().header("x-of-client", "1").build();
+    let plain = format!("{:?}", client.connect("ws://a"));
+    let own = format!("{:?}", client.connect("ws://a").header("x-own", "1"));
+    assert!(plain.contains("x-of-client"), "{plain}");
+    assert!(
+        own.contains("x-of-client") && own.contains("x-own"),
+        "{own}"
+    );
+}
+
 #[tokio::test]
 async fn over_refuses_what_belongs_to_dialling() {
     let resolver = |_, _| async { Ok(Vec::new()) };

@@ -220,8 +220,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         if unsent.is_some() && !self.is_ready() {
-            ready!(self.poll_room(cx))?;
-            self.check_finished()?;
+            ready!(self.poll_turn(cx))?;
         }
         if let Some(message) = unsent.take() {
             self.queue_message(message.into());
@@ -231,8 +230,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     /// Waits until a message may be queued.
     async fn ready(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_room(cx)).await?;
-        self.check_finished()
+        poll_fn(|cx| self.poll_turn(cx)).await
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_room(cx))?;
+        Poll::Ready(self.check_finished())
     }
 
     /// Whether a message may be queued without a wait, which is nearly always.

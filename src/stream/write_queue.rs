@@ -11,7 +11,7 @@ use tokio::io::AsyncWrite;
 use super::gather::{Full, Gather};
 use crate::frame::{Header, MAX_HEADER, Opcode, mask};
 
-/// Holds frames until the transport takes them, and no memory once it has.
+/// Holds frames until the transport takes them, and no more than a small buffer once it has.
 ///
 /// Small frames are copied and masked in one pass into one buffer, so that many of them leave in one
 /// write. A large payload that nobody else holds is masked where it is and written from there.

@@ -81,8 +81,9 @@ fn checked(bytes: &[u8]) -> &str {
     // SAFETY: the function is private to this module and has two callers. `text` has just checked
     // the bytes. `as_str` passes those of a `Utf8Bytes`, and every way to build one has checked them
     // all: `from_static` and the `From` impls start from a `str` or `String`, `copy_from_utf8` and
-    // `TryFrom` call a validator (what the former copies to is what it checked), and `TextBuffer::finish` has validated its whole content. `Bytes`
-    // cannot be changed through a shared reference, and the field is private to this folder.
+    // `TryFrom` call a validator (what the former copies is what it checked), and
+    // `TextBuffer::finish` has validated its whole content. `Bytes` cannot be changed through a shared
+    // reference, and the field is private to this folder.
     unsafe { std::str::from_utf8_unchecked(bytes) }
 }
 
