@@ -28,10 +28,12 @@ pub fn rows() -> Vec<Row> {
             200_000,
         ),
         send("send 1 KiB binary", Shape::binary(1024), 1, 100_000),
+        send("send 16 KiB binary", Shape::binary(16 * 1024), 1, 30_000),
         send("send 64 KiB binary", Shape::binary(64 << 10), 1, 3_000),
         send("send 1 MiB binary", Shape::binary(1 << 20), 1, 150),
         echo("echo 64 B binary", Shape::binary(64), 150_000),
         echo("echo 1 KiB binary", Shape::binary(1024), 100_000),
+        echo("echo 8 KiB binary", Shape::binary(8 * 1024), 30_000),
     ]
 }
 
