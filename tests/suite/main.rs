@@ -97,7 +97,5 @@ mod tls_faults;
 mod tls_platform;
 #[cfg(all(feature = "rustls-ring", feature = "rustls-aws-lc-rs"))]
 mod tls_providers;
-#[cfg(feature = "tracing")]
-mod traces;
 mod utf8;
 mod wakers;

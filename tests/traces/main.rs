@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use longwire::{CloseCode, ErrorKind, Liveness, Phase};
@@ -11,10 +11,14 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::support::run::paused;
-use crate::support::scripted::{Peer, open};
-use crate::support::verdict::{fails, next_text};
-use crate::support::wire::{self, close, ping, pong, text};
+use support::run::paused;
+use support::scripted::{Peer, open};
+use support::verdict::{fails, next_text};
+use support::wire::{self, close, ping, pong, text};
+
+#[path = "../support/mod.rs"]
+#[allow(unused, reason = "it is shared, and the suite uses all of it")]
+mod support;
 
 /// Collects everything, in lines: level, name of the span or `event`, and all fields.
 #[derive(Debug, Clone, Default)]
@@ -82,7 +86,12 @@ impl Subscriber for Collector {
 }
 
 /// Runs a test whose events are collected.
+///
+/// A subscriber of the whole program is there before the first of them: whichever thread comes by a
+/// place that tells of something, it finds that somebody listens, which `tracing` then remembers.
 fn collected(test: impl AsyncFnOnce()) -> Collector {
+    static LISTENED: Once = Once::new();
+    LISTENED.call_once(|| tracing::subscriber::set_global_default(Collector::default()).unwrap());
     let collector = Collector::default();
     tracing::subscriber::with_default(collector.clone(), || paused(test()));
     collector
