@@ -1,13 +1,11 @@
 //! HTTP/1.1 response heads (RFC 9112), read as they arrive; what follows a head stays where it is.
 
 use std::io::BufRead as _;
-use std::mem::MaybeUninit;
 
-use bytes::BytesMut;
-use http::{StatusCode, Version};
+use bytes::{Buf as _, BytesMut};
 
 use super::fields::quote;
-use super::head::Head;
+use super::head::{Head, MAX_FIELDS, NO_FIELDS, NoHead, Room};
 use crate::error::HandshakeError;
 
 /// Reads one response head after the other off the front of a growing buffer.
@@ -27,20 +25,22 @@ pub(crate) struct HeadReader {
 }
 
 impl HeadReader {
-    /// Takes the head of the final response off the front of `buffer`, and the interim ones before
-    /// it; `None` while it is not whole. A 101 is final: what follows it is no HTTP.
+    /// Has `take` look at the head of the final response and takes it off the front of `buffer`, as it
+    /// does with the interim ones before it; `None` while it is not whole. A 101 is final: what follows
+    /// it is no HTTP.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read), and if too many interim responses come.
-    pub(crate) fn read_final(
+    /// As [`read`](Self::read), if too many interim responses come, and those of `take`.
+    pub(crate) fn read_final<T>(
         &mut self,
         buffer: &mut BytesMut,
-    ) -> Result<Option<Head>, HandshakeError> {
-        while let Some(head) = self.read(buffer)? {
-            let status = head.status();
-            if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
-                return Ok(Some(head));
+        mut take: impl FnMut(&Head<'_, '_>) -> Result<T, HandshakeError>,
+    ) -> Result<Option<T>, HandshakeError> {
+        let mut take = |head: &Head<'_, '_>| head.is_final().then(|| take(head));
+        while let Some(taken) = self.read(buffer, &mut take)? {
+            if let Some(taken) = taken {
+                return taken.map(Some);
             }
             // Any number of these may come first (RFC 9110 §15.2), but not for ever.
             self.interim += 1;
@@ -52,28 +52,50 @@ impl HeadReader {
         Ok(None)
     }
 
-    /// Takes a head off the front of `buffer`; `None` while it is not whole.
+    /// Has `take` look at a head and takes it off the front of `buffer`; `None` while it is not whole.
     ///
     /// # Errors
     ///
     /// As soon as the bytes cannot become a head any more, or are too many.
-    fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Head>, HandshakeError> {
+    fn read<T>(
+        &mut self,
+        buffer: &mut BytesMut,
+        take: impl FnOnce(&Head<'_, '_>) -> T,
+    ) -> Result<Option<T>, HandshakeError> {
         check_beginning(buffer)?;
+        let most = MAX_HEAD - self.spent;
+        // Nearly every head comes whole and has no folded lines: the search can be spared.
+        if self.searched == 0 {
+            let mut room = NO_FIELDS;
+            let bytes = &buffer[..buffer.len().min(most)];
+            if let Ok(Some(head)) = Head::parse(bytes, &mut room) {
+                let taken = take(&head);
+                let end = head.text.len();
+                return Ok(Some(self.take_off(buffer, end, taken)));
+            }
+        }
         let end = self.find_end(buffer);
-        if self.spent + end.unwrap_or(buffer.len()) > MAX_HEAD {
+        if end.unwrap_or(buffer.len()) > most {
             let limit = format!("more than {} KiB", MAX_HEAD >> 10);
             return Err(HandshakeError::HeadTooLarge(limit));
         }
         let Some(end) = end else {
             return Ok(None);
         };
+        if std::mem::take(&mut self.folded) {
+            unfold(&mut buffer[..end])?;
+        }
+        let mut room = NO_FIELDS;
+        let taken = take(&parse(&buffer[..end], &mut room)?);
+        Ok(Some(self.take_off(buffer, end, taken)))
+    }
+
+    /// The head is done with.
+    fn take_off<T>(&mut self, buffer: &mut BytesMut, end: usize, taken: T) -> T {
+        buffer.advance(end);
         self.spent += end;
         self.searched = 0;
-        let mut head = buffer.split_to(end);
-        if std::mem::take(&mut self.folded) {
-            unfold(&mut head)?;
-        }
-        parse(&head).map(Some)
+        taken
     }
 
     /// Where the first empty line ends.
@@ -143,38 +165,25 @@ fn unfold(head: &mut [u8]) -> Result<(), HandshakeError> {
     Ok(())
 }
 
-fn parse(head: &[u8]) -> Result<Head, HandshakeError> {
-    // Not filled with anything: that would take longer than the parsing.
-    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-    let mut parsed = httparse::Response::new(&mut []);
-    let complain = |what| bad_head(what, head);
-    let config = httparse::ParserConfig::default();
-    match config.parse_response_with_uninit_headers(&mut parsed, head, &mut fields) {
-        Ok(httparse::Status::Complete(length)) if length == head.len() => {}
-        Ok(_) => return Err(complain("a line that ends too early")),
-        Err(httparse::Error::TooManyHeaders) => {
+/// A head that is whole, as its end says.
+fn parse<'f, 'a>(text: &'a [u8], room: &'f mut Room<'a>) -> Result<Head<'f, 'a>, HandshakeError> {
+    let complain = |what| Err(bad_head(what, text));
+    match Head::parse(text, room) {
+        Ok(Some(head)) if head.text.len() == text.len() => Ok(head),
+        Ok(_) => complain("a line that ends too early"),
+        Err(NoHead::Syntax(httparse::Error::TooManyHeaders)) => {
             let limit = format!("more than {MAX_FIELDS} fields");
-            return Err(HandshakeError::HeadTooLarge(limit));
+            Err(HandshakeError::HeadTooLarge(limit))
         }
-        Err(httparse::Error::Version) => return Err(complain("a version other than HTTP/1.1")),
-        Err(httparse::Error::Status) => return Err(complain("a status line without a status")),
-        Err(httparse::Error::HeaderName) => return Err(complain("a field without a proper name")),
-        Err(httparse::Error::HeaderValue) => {
-            return Err(complain("a field value with a control character"));
-        }
-        Err(_) => return Err(complain("a line that is no field")),
+        Err(NoHead::Syntax(error)) => complain(match error {
+            httparse::Error::Version => "a version other than HTTP/1.1",
+            httparse::Error::Status => "a status line without a status",
+            httparse::Error::HeaderName => "a field without a proper name",
+            httparse::Error::HeaderValue => "a field value with a control character",
+            _ => "a line that is no field",
+        }),
+        Err(NoHead::Status) => complain("a status below 100"),
     }
-    let status = parsed
-        .code
-        .and_then(|code| StatusCode::from_u16(code).ok())
-        .ok_or_else(|| complain("a status below 100"))?;
-
-    let version = match parsed.version {
-        Some(0) => Version::HTTP_10,
-        _ => Version::HTTP_11,
-    };
-    Head::new(status, version, head, parsed.headers)
-        .ok_or_else(|| complain("a field that is too long"))
 }
 
 /// What is wrong with a head, beside its first line: the fields may hold cookies.
@@ -185,7 +194,6 @@ fn bad_head(what: &str, head: &[u8]) -> HandshakeError {
 
 /// Far above what servers send, and little for a peer to make us keep.
 const MAX_HEAD: usize = 64 << 10;
-const MAX_FIELDS: usize = 128;
 
 /// More than any server has a reason to send.
 pub(super) const MAX_INTERIM: usize = 16;
@@ -194,13 +202,16 @@ const BEGINNING: &[u8] = b"HTTP/1.";
 
 #[cfg(test)]
 mod tests {
-    use http::Response;
+    use http::{Response, Version};
 
     use super::*;
 
+    fn response(head: &Head<'_, '_>) -> Response<()> {
+        head.keep().to_response()
+    }
+
     fn read(bytes: &[u8]) -> Result<Option<Response<()>>, HandshakeError> {
-        let head = HeadReader::default().read(&mut BytesMut::from(bytes))?;
-        Ok(head.map(|head| head.to_response()))
+        HeadReader::default().read(&mut BytesMut::from(bytes), response)
     }
 
     fn whole(bytes: &[u8]) -> Response<()> {
@@ -218,14 +229,13 @@ mod tests {
             for cut in 0..=head.len() {
                 let mut buffer = BytesMut::from(&stream[..cut]);
                 let mut reader = HeadReader::default();
-                let first = reader.read(&mut buffer).unwrap();
+                let first = reader.read(&mut buffer, response).unwrap();
                 assert_eq!(first.is_some(), cut == head.len(), "cut at {cut}");
                 buffer.extend_from_slice(&stream[cut..]);
                 let response = match first {
                     Some(response) => response,
-                    None => reader.read(&mut buffer).unwrap().unwrap(),
+                    None => reader.read(&mut buffer, response).unwrap().unwrap(),
                 };
-                let response = response.to_response();
                 assert_eq!(response.headers(), expected.headers(), "cut at {cut}");
                 assert_eq!(&buffer[..], b"\x81\x05hello", "cut at {cut}");
             }
@@ -233,7 +243,7 @@ mod tests {
             let mut reader = HeadReader::default();
             for (at, byte) in head.bytes().enumerate() {
                 buffer.extend_from_slice(&[byte]);
-                let response = reader.read(&mut buffer).unwrap();
+                let response = reader.read(&mut buffer, response).unwrap();
                 assert_eq!(response.is_some(), at + 1 == head.len(), "byte {at}");
             }
         }
@@ -334,10 +344,10 @@ mod tests {
         let mut buffer = BytesMut::from(interim.repeat(4).as_bytes());
         let mut reader = HeadReader::default();
         for _ in 0..3 {
-            assert!(reader.read(&mut buffer).unwrap().is_some());
+            assert!(reader.read(&mut buffer, response).unwrap().is_some());
         }
         assert!(matches!(
-            reader.read(&mut buffer),
+            reader.read(&mut buffer, response),
             Err(HandshakeError::HeadTooLarge(_))
         ));
     }
@@ -360,8 +370,8 @@ mod tests {
         let mut buffer = BytesMut::with_capacity(1 << 20);
         buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n");
         let start = buffer.as_ptr() as usize;
-        let head = HeadReader::default().read(&mut buffer).unwrap().unwrap();
-        let response = head.to_response();
+        let response = HeadReader::default().read(&mut buffer, response);
+        let response = response.unwrap().unwrap();
         let kept = response.headers()["a"].as_bytes().as_ptr() as usize;
         assert!(!(start..start + (1 << 20)).contains(&kept));
     }

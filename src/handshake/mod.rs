@@ -24,7 +24,7 @@ use crate::report::ConnectReport;
 pub(crate) use self::body::BodyReader;
 #[cfg(not(feature = "deflate"))]
 pub(crate) use self::extensions::Extension;
-pub(crate) use self::head::Head;
+pub(crate) use self::head::KeptHead;
 pub(crate) use self::key::Key;
 pub(crate) use self::request::{Offer, basic, bearer, is_single};
 pub(crate) use self::response::{Answer, ResponseReader};
@@ -46,7 +46,7 @@ pub(crate) use self::response::{Answer, ResponseReader};
 /// ```
 #[derive(Clone, Default)]
 pub struct Handshake {
-    head: Head,
+    head: KeptHead,
     /// Made of the head when somebody asks, which few do.
     response: OnceLock<Box<Response<()>>>,
     deflate: Option<AgreedDeflate>,
@@ -55,7 +55,7 @@ pub struct Handshake {
 
 impl Handshake {
     pub(crate) fn new(
-        head: Head,
+        head: KeptHead,
         deflate: Option<AgreedDeflate>,
         report: Box<ConnectReport>,
     ) -> Self {
@@ -91,7 +91,7 @@ impl Handshake {
 
     /// The subprotocol that the server chose among those offered, if it chose one (RFC 6455 §1.9).
     pub fn subprotocol(&self) -> Option<&str> {
-        let chosen = self.head.values("sec-websocket-protocol").next()?;
+        let chosen = self.head.value("sec-websocket-protocol")?;
         std::str::from_utf8(fields::trim(chosen)).ok()
     }
 
@@ -205,7 +205,7 @@ mod tests {
         let mut buffer = bytes::BytesMut::from(
             &b"HTTP/1.1 101 S\r\nSet-Cookie: session=s3cret\r\nSec-WebSocket-Protocol: chat\r\n\r\n"[..],
         );
-        let head = http1::HeadReader::default().read_final(&mut buffer);
+        let head = http1::HeadReader::default().read_final(&mut buffer, |head| Ok(head.keep()));
         let head = head.unwrap().expect("a whole head");
         let handshake = Handshake::new(head, None, Box::default());
         let shown = format!("{handshake:?}");

@@ -6,7 +6,7 @@ use http::{Response, StatusCode, Version};
 
 use super::extensions;
 use super::fields::{list_elements, quote, trim};
-use super::head::Head;
+use super::head::{Head, KeptHead};
 use super::http1::HeadReader;
 use super::key::Key;
 use super::request::Offer;
@@ -24,7 +24,7 @@ pub(crate) struct ResponseReader<'a> {
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// The connection is open; this is the 101, and what was agreed about compression.
-    Accepted(Head, Option<AgreedDeflate>),
+    Accepted(KeptHead, Option<AgreedDeflate>),
     /// Any other final status. A body may follow.
     Refused(Box<Response<()>>),
 }
@@ -54,35 +54,88 @@ impl<'a> ResponseReader<'a> {
     ///
     /// If the response breaks a rule: the connection is failed, and nothing more is read.
     pub(crate) fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Answer>, HandshakeError> {
-        let Some(head) = self.heads.read_final(buffer)? else {
-            return Ok(None);
-        };
-        if head.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(Some(Answer::Refused(Box::new(head.to_response()))));
-        }
-        let deflate = check(&head, self.offer, self.key)?;
-        Ok(Some(Answer::Accepted(head, deflate)))
+        let (offer, key) = (self.offer, self.key);
+        self.heads.read_final(buffer, |head| {
+            if head.status != StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(Answer::Refused(Box::new(head.keep().to_response())));
+            }
+            let deflate = check(head, offer, key)?;
+            Ok(Answer::Accepted(head.keep(), deflate))
+        })
     }
 }
 
 /// The rules for a 101, in the order of RFC 6455 §4.1. Content-Length and Transfer-Encoding mean
 /// nothing here (RFC 9112 §6.3).
-fn check(head: &Head, offer: &Offer, key: &Key) -> Result<Option<AgreedDeflate>, HandshakeError> {
-    if head.version() != Version::HTTP_11 {
+fn check(
+    head: &Head<'_, '_>,
+    offer: &Offer,
+    key: &Key,
+) -> Result<Option<AgreedDeflate>, HandshakeError> {
+    if head.version != Version::HTTP_11 {
         let detail = "a 101 in HTTP/1.0, which cannot upgrade (RFC 9110 §7.8)";
         return Err(HandshakeError::BadHead(detail.to_owned()));
     }
-    check_upgrade(head).map_err(HandshakeError::Upgrade)?;
+    let fields = Fields::of(head);
+    check_upgrade(&fields).map_err(HandshakeError::Upgrade)?;
     check_connection(head).map_err(HandshakeError::Connection)?;
-    check_accept(head, key).map_err(HandshakeError::Accept)?;
-    let deflate = check_extensions(head, offer).map_err(HandshakeError::Extension)?;
-    check_subprotocol(head, offer).map_err(HandshakeError::Subprotocol)?;
+    check_accept(&fields, key).map_err(HandshakeError::Accept)?;
+    let deflate = check_extensions(&fields, offer).map_err(HandshakeError::Extension)?;
+    check_subprotocol(&fields, offer).map_err(HandshakeError::Subprotocol)?;
     Ok(deflate)
 }
 
+/// The fields of an answer that may come only once (RFC 6455 §11.3).
+#[derive(Default)]
+struct Fields<'a> {
+    upgrade: Single<'a>,
+    accept: Single<'a>,
+    extensions: Single<'a>,
+    subprotocol: Single<'a>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(head: &Head<'_, 'a>) -> Self {
+        let mut found = Self::default();
+        for field in head.fields {
+            let is = |name| field.name.eq_ignore_ascii_case(name);
+            let single = if is("upgrade") {
+                &mut found.upgrade
+            } else if is("sec-websocket-accept") {
+                &mut found.accept
+            } else if is("sec-websocket-extensions") {
+                &mut found.extensions
+            } else if is("sec-websocket-protocol") {
+                &mut found.subprotocol
+            } else {
+                continue;
+            };
+            single.is_repeated = single.value.is_some();
+            single.value = Some(field.value);
+        }
+        found
+    }
+}
+
+#[derive(Default)]
+struct Single<'a> {
+    value: Option<&'a [u8]>,
+    is_repeated: bool,
+}
+
+impl<'a> Single<'a> {
+    /// The value, without white space around it.
+    fn value(&self) -> Result<Option<&'a [u8]>, String> {
+        if self.is_repeated {
+            return Err("it comes more than once".to_owned());
+        }
+        Ok(self.value.map(trim))
+    }
+}
+
 /// Item 2: a single value, though HTTP allows a list: one protocol was offered.
-fn check_upgrade(head: &Head) -> Result<(), String> {
-    match single(head, "upgrade")? {
+fn check_upgrade(fields: &Fields<'_>) -> Result<(), String> {
+    match fields.upgrade.value()? {
         Some(value) if value.eq_ignore_ascii_case(b"websocket") => Ok(()),
         Some(value) => Err(format!("it is {}", quote(value))),
         None => Err("it is missing".to_owned()),
@@ -90,23 +143,29 @@ fn check_upgrade(head: &Head) -> Result<(), String> {
 }
 
 /// Item 3: the token stands anywhere in the list that all fields make together.
-fn check_connection(head: &Head) -> Result<(), String> {
-    let mut tokens = head.values("connection").flat_map(list_elements);
-    if tokens.any(|token| token.eq_ignore_ascii_case(b"upgrade")) {
+fn check_connection(head: &Head<'_, '_>) -> Result<(), String> {
+    let is_connection = |field: &&httparse::Header<'_>| {
+        let name = field.name;
+        name.eq_ignore_ascii_case("connection")
+    };
+    let mut values = head.fields.iter().filter(is_connection).map(|it| it.value);
+    let is_upgrade = |token: &[u8]| token.eq_ignore_ascii_case(b"upgrade");
+    if values.any(|value| is_upgrade(value) || list_elements(value).any(is_upgrade)) {
         return Ok(());
     }
-    let fields: Vec<_> = head.values("connection").collect();
-    Err(if fields.is_empty() {
+    let values = head.fields.iter().filter(is_connection).map(|it| it.value);
+    let values: Vec<_> = values.collect();
+    Err(if values.is_empty() {
         "it is missing".to_owned()
     } else {
-        format!("it is {}", quote(&fields.join(&b", "[..])))
+        format!("it is {}", quote(&values.join(&b", "[..])))
     })
 }
 
 /// Item 4: exactly what the key demands, once (§11.3.3).
-fn check_accept(head: &Head, key: &Key) -> Result<(), String> {
+fn check_accept(fields: &Fields<'_>, key: &Key) -> Result<(), String> {
     let wanted = key.accept();
-    match single(head, "sec-websocket-accept")? {
+    match fields.accept.value()? {
         Some(value) if value == wanted => Ok(()),
         Some(value) => Err(format!(
             "{} was wanted, it is {}",
@@ -118,8 +177,8 @@ fn check_accept(head: &Head, key: &Key) -> Result<(), String> {
 }
 
 /// Item 5: nothing is in use but what was offered, and that once.
-fn check_extensions(head: &Head, offer: &Offer) -> Result<Option<AgreedDeflate>, String> {
-    let Some(value) = single(head, "sec-websocket-extensions")? else {
+fn check_extensions(fields: &Fields<'_>, offer: &Offer) -> Result<Option<AgreedDeflate>, String> {
+    let Some(value) = fields.extensions.value()? else {
         return Ok(None);
     };
     let extensions = extensions::parse(value)?;
@@ -136,8 +195,8 @@ fn check_extensions(head: &Head, offer: &Offer) -> Result<Option<AgreedDeflate>,
 }
 
 /// Item 6: none, or one of those that were offered, as it was written.
-fn check_subprotocol(head: &Head, offer: &Offer) -> Result<(), String> {
-    let Some(value) = single(head, "sec-websocket-protocol")? else {
+fn check_subprotocol(fields: &Fields<'_>, offer: &Offer) -> Result<(), String> {
+    let Some(value) = fields.subprotocol.value()? else {
         return Ok(());
     };
     let offered = |name: &String| name.as_bytes() == value;
@@ -154,16 +213,6 @@ fn check_subprotocol(head: &Head, offer: &Offer) -> Result<(), String> {
             quote(offered.as_bytes())
         )
     })
-}
-
-/// The value of a field that may come only once (RFC 6455 §11.3), without white space around it.
-fn single<'a>(head: &'a Head, name: &'a str) -> Result<Option<&'a [u8]>, String> {
-    let mut values = head.values(name);
-    let value = values.next().map(trim);
-    if values.next().is_some() {
-        return Err("it comes more than once".to_owned());
-    }
-    Ok(value)
 }
 
 #[cfg(test)]

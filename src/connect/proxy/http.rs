@@ -94,10 +94,10 @@ where
             return Err(fault("it speaks TLS: write https:// in its URL"));
         }
         if let Some(head) = reader
-            .read_final(&mut buffer)
+            .read_final(&mut buffer, |head| Ok(head.keep().to_response()))
             .map_err(|fault| bad_head(fault, fields))?
         {
-            break head.to_response();
+            break head;
         }
     };
     if head.status().is_success() {
