@@ -19,6 +19,9 @@ use tokio_util::codec::{Decoder, Encoder};
 #[path = "../src/frame/mask.rs"]
 mod mask;
 #[expect(unused_imports, reason = "its tests are run by the crate")]
+#[path = "../src/random.rs"]
+mod random;
+#[expect(unused_imports, reason = "its tests are run by the crate")]
 #[path = "../src/utf8/short.rs"]
 mod short;
 #[expect(dead_code, reason = "its tests are run by the crate")]

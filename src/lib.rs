@@ -48,6 +48,7 @@ mod growing_buffer;
 mod liveness;
 mod message;
 mod parted_buffer;
+mod random;
 mod report;
 mod send_options;
 mod spare;

@@ -95,7 +95,7 @@ impl Client {
     pub fn connect(&self, url: impl IntoUrl) -> Connect {
         let (target, headers) = match url.into_destination() {
             Ok(destination) => (Ok(destination.target), destination.headers),
-            Err(error) => (Err(error), HeaderMap::new()),
+            Err(error) => (Err(error), None),
         };
         let mut connect = Connect {
             client: self.clone(),
@@ -104,8 +104,8 @@ impl Client {
             observer: None,
             way: Dial(()),
         };
-        if !headers.is_empty() {
-            connect.options().headers = headers;
+        if let Some(headers) = headers {
+            connect.options().headers = *headers;
         }
         connect
     }
@@ -243,51 +243,57 @@ impl<D> Connect<D> {
     }
 }
 
-/// Judges the URL and all settings, those of the client included, and takes what the plan is made of.
-fn plan(
-    url: Result<connect::Target, Error>,
-    own: Option<&mut Options>,
-    defaults: &Options,
-) -> Result<Box<Plan>, Error> {
-    let mut target = url?;
+/// Judges all settings, and makes the plan of them. `merged` is for the fields where no one has all.
+fn plan<'a>(
+    target: &'a connect::Target,
+    own: Option<&'a Options>,
+    defaults: &'a Options,
+    merged: &'a mut Option<Box<HeaderMap>>,
+) -> Result<Plan<'a>, Error> {
     defaults.check()?;
-    let (mut headers, options) = match own {
-        Some(own) => {
-            own.check()?;
-            let headers = defaults.headers_and(std::mem::take(&mut own.headers))?;
-            (headers, &*own)
+    let options = own.unwrap_or(defaults);
+    if own.is_some() {
+        options.check()?;
+        if !defaults.headers.is_empty() {
+            *merged = Some(Box::new(defaults.headers_and(&options.headers)?));
         }
-        None => (defaults.headers.clone(), defaults),
-    };
-    if let Some(authorization) = target.authorization.take() {
+    }
+    let headers = merged.as_deref().unwrap_or(&options.headers);
+    if let Some(authorization) = &target.authorization {
         if !headers.contains_key(AUTHORIZATION) {
-            headers
-                .try_insert(AUTHORIZATION, authorization)
-                .map_err(|_| Error::config(options::TOO_MANY))?;
+            let mut headers = Box::new(headers.clone());
+            let added = headers.try_insert(AUTHORIZATION, authorization.clone());
+            added.map_err(|_| Error::config(options::TOO_MANY))?;
+            *merged = Some(headers);
         }
     }
     let offer = Offer {
-        headers,
-        subprotocols: options.subprotocols.clone(),
-        deflate: options.config.deflate.clone(),
+        headers: merged.as_deref().unwrap_or(&options.headers),
+        subprotocols: &options.subprotocols,
+        deflate: options.config.deflate.as_ref(),
     };
     offer.check().map_err(Error::config)?;
-    Ok(Box::new(Plan {
+    Ok(Plan {
         target,
         offer,
-        limits: options.limits.clone(),
-        cookies: options.cookies.clone(),
-    }))
+        limits: &options.limits,
+        cookies: options.cookies.as_ref(),
+    })
 }
 
 impl IntoFuture for Connect {
     type Output = Result<WsStream, Error>;
     type IntoFuture = Connecting<WsStream>;
 
-    fn into_future(mut self) -> Self::IntoFuture {
+    fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let (client, defaults) = (&self.client, &self.client.0.options);
-            let plan = plan(self.target, self.options.as_deref_mut(), defaults)?;
+            let target = match self.target {
+                Ok(ref target) => target,
+                Err(error) => return Err(error),
+            };
+            let mut merged = None;
+            let plan = plan(target, self.options.as_deref(), defaults, &mut merged)?;
             let nothing = Dialling::default();
             let own = self.options.as_ref().map_or(&nothing, |own| &own.dialling);
             let shared = &defaults.dialling;
@@ -306,10 +312,10 @@ impl IntoFuture for Connect {
                 redirects: own.redirects_or(shared),
                 proxy: own.proxy.as_ref().or(shared.proxy.as_ref()),
             };
-            let target = plan.target.to_string();
-            let opened = trace::connecting(&target, connect::dial(*plan, &means)).await?;
+            let opening = connect::dial(&plan, &means);
+            let (stream, opened) = trace::connecting(target, opening).await?;
             let options = self.options.as_deref().unwrap_or(defaults);
-            Ok(open(opened, &options.config, self.observer))
+            open(stream, opened, &options.config, self.observer)
         })
     }
 }
@@ -325,16 +331,21 @@ where
         // Small, so that the allocator has the memory at hand.
         Box::pin(async move {
             let defaults = &self.client.0.options;
-            let plan = plan(self.target, self.options.as_deref_mut(), defaults)?;
+            let target = match self.target {
+                Ok(ref target) => target,
+                Err(error) => return Err(error),
+            };
             let own = self.options.as_deref();
+            let mut merged = None;
+            let plan = plan(target, own, defaults, &mut merged)?;
             if let Some(name) = own.and_then(|own| own.dialling.first_set()) {
                 let message = format!("{name} cannot be used with over: it does not dial");
                 return Err(Error::config(message));
             }
-            let opening = connect::over(&plan, self.way.0);
-            let opened = trace::connecting(&plan.target, opening).await?;
+            let opening = connect::over(&plan, &mut self.way.0);
+            let opened = trace::connecting(target, opening).await?;
             let options = own.unwrap_or(defaults);
-            Ok(open(opened, &options.config, self.observer))
+            open(self.way.0, opened, &options.config, self.observer)
         })
     }
 }
@@ -343,14 +354,23 @@ where
 pub type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
 /// The one place where `connect` and `stream` meet.
-fn open<S>(opened: Opened<S>, config: &Config, observer: Option<Observer>) -> WsStream<S> {
-    WsStream::opened(
-        opened.stream,
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is large, and would be moved to be wrapped"
+)]
+fn open<S>(
+    stream: S,
+    opened: Opened,
+    config: &Config,
+    observer: Option<Observer>,
+) -> Result<WsStream<S>, Error> {
+    Ok(WsStream::opened(
+        stream,
         opened.read_already,
         config,
         Some(opened.handshake),
         observer,
-    )
+    ))
 }
 
 /// Shows neither user name, password and query of the URL, nor the values of fields.

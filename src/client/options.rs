@@ -58,15 +58,12 @@ impl Options {
     }
 
     /// Those of these fields that have other names than `own`, and then `own`.
-    pub(super) fn headers_and(&self, own: HeaderMap) -> Result<HeaderMap, Error> {
-        if self.headers.is_empty() {
-            return Ok(own);
-        }
+    pub(super) fn headers_and(&self, own: &HeaderMap) -> Result<HeaderMap, Error> {
         let mut merged = self.headers.clone();
         for name in own.keys() {
             merged.remove(name);
         }
-        for (name, value) in &own {
+        for (name, value) in own {
             merged
                 .try_append(name, value.clone())
                 .map_err(|_| Error::config(TOO_MANY))?;

@@ -11,9 +11,11 @@ use crate::connect::tests::{read_request, switching};
 use crate::error::{ErrorKind, Phase};
 
 /// The request that is sent, with its lines sorted out of the way of the order of fields.
-fn fields(mut connect: Connect) -> Vec<String> {
+fn fields(connect: Connect) -> Vec<String> {
     let defaults = &connect.client.0.options;
-    let plan = plan(connect.target, connect.options.as_deref_mut(), defaults).unwrap();
+    let target = connect.target.unwrap();
+    let mut merged = None;
+    let plan = plan(&target, connect.options.as_deref(), defaults, &mut merged).unwrap();
     let mut fields: Vec<_> = plan
         .offer
         .headers
@@ -24,9 +26,13 @@ fn fields(mut connect: Connect) -> Vec<String> {
     fields
 }
 
-fn complaint<D>(mut connect: Connect<D>) -> Error {
+fn complaint<D>(connect: Connect<D>) -> Error {
     let defaults = &connect.client.0.options;
-    match plan(connect.target, connect.options.as_deref_mut(), defaults) {
+    let target = match connect.target {
+        Ok(target) => target,
+        Err(error) => return error,
+    };
+    match plan(&target, connect.options.as_deref(), defaults, &mut None) {
         Ok(_) => panic!("it was accepted"),
         Err(error) => error,
     }

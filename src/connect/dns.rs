@@ -83,7 +83,7 @@ pub(super) async fn addresses(
                 fixed.addresses(port)
             } else {
                 let found = resolver.resolve(name, port).await;
-                progress.report.resolve = Some(progress.since.elapsed());
+                progress.handshake.report.resolve = Some(progress.since.elapsed());
                 found.map_err(|error| {
                     let message = format!("the host name {name} could not be resolved: {error}");
                     Error::new(ErrorKind::Resolve, Phase::Resolve, message).with_source(error)
@@ -97,7 +97,7 @@ pub(super) async fn addresses(
         return Err(Error::new(ErrorKind::Resolve, Phase::Resolve, message));
     }
     let addresses = interleaved(found);
-    progress.report.addresses.clone_from(&addresses);
+    progress.handshake.report.addresses.clone_from(&addresses);
     Ok(addresses)
 }
 

@@ -35,14 +35,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use http::HeaderValue;
 use http::header::COOKIE;
-use http::{HeaderValue, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::cookies::CookieStore;
 use crate::error::{Error, Phase};
-use crate::handshake::{Answer, Handshake, Offer};
+use crate::handshake::{Handshake, Offer};
 use crate::trace;
 
 pub(crate) use self::dns::Fixed;
@@ -53,29 +53,29 @@ use self::proxy::ProxyChoice;
 pub use self::redirect::Redirect;
 use self::redirect::Trail;
 pub(crate) use self::redirect::{Policy, Redirects};
-use self::secrets::Secrets;
 pub(crate) use self::socket::SocketOptions;
 use self::target::Host;
 pub(crate) use self::target::Target;
 pub use self::transport::Transport;
-use self::upgrade::{Upgraded, read_body, upgrade};
+use self::upgrade::{Answer, Refusal, read_body, upgrade};
 pub use self::url::IntoUrl;
 
 /// What is to be connected to, and how long it may take.
-pub(crate) struct Plan {
-    pub(crate) target: Target,
-    pub(crate) offer: Offer,
-    pub(crate) limits: Limits,
-    pub(crate) cookies: Option<Arc<dyn CookieStore>>,
+#[derive(Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) offer: Offer<'a>,
+    pub(crate) limits: &'a Limits,
+    pub(crate) cookies: Option<&'a Arc<dyn CookieStore>>,
 }
 
-impl Plan {
+impl Plan<'_> {
     /// What the jar has for this request. A `Cookie` field of the caller's own comes first.
     fn cookie_field(&self) -> Option<HeaderValue> {
         if self.offer.headers.contains_key(COOKIE) {
             return None;
         }
-        self.cookies.as_ref()?.cookies(&self.target.cookie_url())
+        self.cookies?.cookies(&self.target.cookie_url())
     }
 }
 
@@ -91,44 +91,43 @@ pub(crate) struct Means<'a> {
     pub(crate) proxy: Option<&'a ProxyChoice>,
 }
 
-/// An open connection, ready for frames.
-pub(crate) struct Opened<S> {
-    pub(crate) stream: S,
+/// That a connection is open, and ready for frames.
+pub(crate) struct Opened {
     /// What came behind the 101: the first frames.
     pub(crate) read_already: Bytes,
     pub(crate) handshake: Box<Handshake>,
 }
 
 /// Opens a connection of our own: goes to the URL, and on to wherever its answer leads.
-pub(crate) async fn dial(mut plan: Plan, means: &Means<'_>) -> Result<Opened<Transport>, Error> {
-    let mut progress = Progress::new(&plan.target, Phase::Resolve);
-    let began = progress.began;
-    let limits = plan.limits.clone();
+pub(crate) async fn dial(plan: &Plan<'_>, means: &Means<'_>) -> Result<(Transport, Opened), Error> {
+    let mut progress = Progress::new(plan.target, Phase::Resolve);
+    let (began, limits) = (progress.began, plan.limits);
     let outcome = {
         let work = pin!(async {
-            let mut trail = Trail::new(&plan, &means.redirects);
+            let mut trail = Trail::new(*plan, &means.redirects);
             loop {
-                let upgraded = reach(&plan, means, &trail, &mut progress).await?;
-                if !trail.follow(&upgraded.answer, &mut plan)? {
-                    return Ok(upgraded);
+                let (stream, answer) = reach(&trail, means, &mut progress).await?;
+                match answer {
+                    Answer::Refused(refusal) if trail.follow(&refusal.head)? => {}
+                    answer => return Ok((stream, answer)),
                 }
-                progress.turn_to(&plan.target);
+                progress.turn_to(trail.plan().target);
             }
         });
         limits.within_whole(began, work).await
     };
-    match conclude(&limits, progress, outcome) {
+    match conclude(limits, progress, outcome) {
         Ok(opened) => Ok(opened),
         Err(explained) => Err(explained.await),
     }
 }
 
 /// Opens a connection over a stream that the caller has brought.
-pub(crate) async fn over<S>(plan: &Plan, stream: S) -> Result<Opened<S>, Error>
+pub(crate) async fn over<S>(plan: &Plan<'_>, stream: &mut S) -> Result<Opened, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut progress = Progress::new(&plan.target, Phase::Upgrade);
+    let mut progress = Progress::new(plan.target, Phase::Upgrade);
     trace::entered(Phase::Upgrade);
     let began = progress.began;
     let outcome = {
@@ -136,27 +135,28 @@ where
         let work = pin!(plan.limits.within(Phase::Upgrade, upgrade));
         plan.limits.within_whole(began, work).await
     };
-    match conclude(&plan.limits, progress, outcome) {
-        Ok(opened) => Ok(opened),
+    let outcome = outcome.map(|answer| (stream, answer));
+    match conclude(plan.limits, progress, outcome) {
+        Ok((_, opened)) => Ok(opened),
         Err(explained) => Err(explained.await),
     }
 }
 
 /// The whole way from one URL to the server's answer.
 async fn reach(
-    plan: &Plan,
-    means: &Means<'_>,
     trail: &Trail<'_>,
+    means: &Means<'_>,
     progress: &mut Progress,
-) -> Result<Upgraded<Transport>, Stop> {
-    let (target, limits) = (&plan.target, &plan.limits);
+) -> Result<(Transport, Answer), Stop> {
+    let plan = trail.plan();
+    let (target, limits) = (plan.target, plan.limits);
     // What cannot be had is said before anything is dialled.
     let mut tls = target.secure.then(means.tls).transpose()?;
     if trail.is_away() {
         tls = tls.map(tls::Connector::without_client_cert);
     }
     let mut stream = match (&target.host, proxy::route(means.proxy, target)?) {
-        (_, Some(route)) => route.open(plan, means, trail, progress).await?,
+        (_, Some(route)) => route.open(trail, means, progress).await?,
         (Host::Unix(path), None) => {
             let connecting = pin!(unix::connect(path.as_ref(), progress));
             limits.within(Phase::Connect, connecting).await?.into()
@@ -173,8 +173,11 @@ async fn reach(
         stream.set_secure();
     }
     progress.enter(Phase::Upgrade);
-    let upgrade = pin!(upgrade(stream, plan, progress));
-    limits.within(Phase::Upgrade, upgrade).await
+    let answer = {
+        let upgrade = pin!(upgrade(&mut stream, &plan, progress));
+        limits.within(Phase::Upgrade, upgrade).await?
+    };
+    Ok((stream, answer))
 }
 
 /// The addresses of a host, the server's or a proxy's.
@@ -212,65 +215,48 @@ async fn open_tcp(
 fn conclude<S>(
     limits: &Limits,
     progress: Progress,
-    outcome: Result<Upgraded<S>, Stop>,
-) -> Result<Opened<S>, impl Future<Output = Error>>
+    outcome: Result<(S, Answer), Stop>,
+) -> Result<(S, Opened), impl Future<Output = Error>>
 where
     S: AsyncRead + Unpin,
 {
     let failed = match outcome {
-        Ok(Upgraded {
-            answer: Answer::Accepted(head, deflate),
-            stream,
-            rest,
-            ..
-        }) => {
-            return Ok(Opened {
-                stream,
+        Ok((stream, Answer::Accepted(rest))) => {
+            let opened = Opened {
                 // A copy of its own size: whoever keeps it should not keep the whole buffer.
                 read_already: Bytes::copy_from_slice(&rest),
-                handshake: Box::new(Handshake::new(head, deflate, progress.succeeded())),
-            });
+                handshake: progress.succeeded(),
+            };
+            return Ok((stream, opened));
         }
-        Ok(Upgraded {
-            answer: Answer::Refused(head),
-            stream,
-            rest,
-            secrets,
-            note,
-        }) => Ok(Refusal {
-            head,
-            stream,
-            rest,
-            secrets,
-            note,
-        }),
+        Ok((stream, Answer::Refused(refusal))) => Ok((stream, refusal)),
         Err(stop) => Err(stop),
     };
     // Elsewhere, because no room is kept for it where connecting goes well.
     Err(Box::pin(explain(limits.whole(), progress, failed)))
 }
 
-/// A final answer other than 101, and the stream that its body comes from.
-struct Refusal<S> {
-    head: Box<Response<()>>,
-    stream: S,
-    rest: BytesMut,
-    secrets: Secrets,
-    note: String,
-}
-
 /// The error of a connection that was not made.
-async fn explain<S>(limit: Duration, progress: Progress, failed: Result<Refusal<S>, Stop>) -> Error
+async fn explain<S>(
+    limit: Duration,
+    progress: Progress,
+    failed: Result<(S, Box<Refusal>), Stop>,
+) -> Error
 where
     S: AsyncRead + Unpin,
 {
     let error = match failed {
-        Ok(refusal) => {
+        Ok((stream, refusal)) => {
+            let Refusal {
+                head,
+                rest,
+                secrets,
+                note,
+            } = *refusal;
             // Outside of the deadline's own timer, so that it cannot hide the refusal.
             let left = limit.saturating_sub(progress.began.elapsed());
-            let body = read_body(refusal.stream, &refusal.head, refusal.rest, left).await;
-            let response = refusal.head.map(|()| body);
-            Error::refused(response, &refusal.note, |text| refusal.secrets.hide(text))
+            let body = read_body(stream, &head, rest, left).await;
+            Error::refused(head.map(|()| body), &note, |text| secrets.hide(text))
         }
         Err(Stop::Failed(error)) => progress.blame(error),
         Err(Stop::Late(limit)) => progress.late(limit),

@@ -3,7 +3,7 @@
 
 use super::progress::{Progress, Stop};
 use super::redirect::Trail;
-use super::{Means, Plan, Target, Transport};
+use super::{Means, Target, Transport};
 use crate::error::Error;
 
 #[derive(Debug, Clone)]
@@ -30,9 +30,8 @@ impl Route {
     #[expect(clippy::unused_async, reason = "the face of the real one")]
     pub(super) async fn open(
         self,
-        _: &Plan,
-        _: &Means<'_>,
         _: &Trail<'_>,
+        _: &Means<'_>,
         _: &mut Progress,
     ) -> Result<Transport, Stop> {
         match self {}

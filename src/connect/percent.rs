@@ -4,6 +4,10 @@ use super::target::Complaint;
 
 /// Path and query as they go into the request: what may not stand there is percent-encoded.
 pub(super) fn encode_resource(resource: &str) -> Result<String, Complaint> {
+    let is_plain = |byte| may_stand_in_resource(byte) && byte != b'%';
+    if resource.starts_with('/') && resource.bytes().all(is_plain) {
+        return Ok(resource.to_owned());
+    }
     let mut encoded = String::with_capacity(resource.len() + 1);
     if !resource.starts_with('/') {
         encoded.push('/');
@@ -11,11 +15,7 @@ pub(super) fn encode_resource(resource: &str) -> Result<String, Complaint> {
     for (at, byte) in resource.bytes().enumerate() {
         match byte {
             b'%' if escape(&resource.as_bytes()[at..]).is_none() => return Err(BAD_ESCAPE),
-            b'%' | b'/' | b'?' | b':' | b'@' => encoded.push(char::from(byte)),
-            // Unreserved characters and sub-delims (RFC 3986 §2).
-            _ if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte) => {
-                encoded.push(char::from(byte));
-            }
+            _ if may_stand_in_resource(byte) => encoded.push(char::from(byte)),
             _ => {
                 let digit = |value: u8| char::from(b"0123456789ABCDEF"[usize::from(value)]);
                 encoded.extend(['%', digit(byte >> 4), digit(byte & 15)]);
@@ -23,6 +23,13 @@ pub(super) fn encode_resource(resource: &str) -> Result<String, Complaint> {
         }
     }
     Ok(encoded)
+}
+
+fn may_stand_in_resource(byte: u8) -> bool {
+    // Unreserved characters and sub-delims (RFC 3986 §2).
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'%' | b'/' | b'?' | b':' | b'@')
+        || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
 /// The text that a percent-encoded part of a URL stands for.

@@ -1,13 +1,17 @@
 //! How far connecting has come, and the deadlines over it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Target, tcp};
+use crate::deflate::AgreedDeflate;
 use crate::error::{Error, ErrorKind, Phase};
+use crate::handshake::{Handshake, KeptHead};
 use crate::report::{ConnectReport, Failure};
 use crate::trace;
 
@@ -25,7 +29,8 @@ pub(super) struct Progress {
     answered: Option<Instant>,
     /// How many bytes of the response have come.
     pub(super) received: usize,
-    pub(super) report: Box<ConnectReport>,
+    /// What is to become of it, with the report so far.
+    pub(super) handshake: Box<Handshake>,
 }
 
 impl Progress {
@@ -39,7 +44,7 @@ impl Progress {
             since: now,
             answered: None,
             received: 0,
-            report: Box::new(ConnectReport {
+            handshake: Handshake::begun(ConnectReport {
                 target: target.shown(),
                 ..ConnectReport::default()
             }),
@@ -52,65 +57,74 @@ impl Progress {
         trace::entered(phase);
     }
 
+    /// The server has accepted.
+    pub(super) fn accepted(&mut self, head: KeptHead, deflate: Option<AgreedDeflate>) {
+        self.answered(head.status());
+        self.handshake.accept(head, deflate);
+    }
+
     /// The server's answer has come.
-    pub(super) fn answered(&mut self) {
+    pub(super) fn answered(&mut self, status: StatusCode) {
         let now = Instant::now();
-        self.report.upgrade = Some(now - self.since);
+        self.handshake.report.status = Some(status);
+        self.handshake.report.upgrade = Some(now - self.since);
         self.answered = Some(now);
     }
 
     /// A redirect leads on to another URL: what was reported becomes one of its redirects.
     pub(super) fn turn_to(&mut self, target: &Target) {
-        self.report.elapsed = self.turned.elapsed();
+        self.handshake.report.elapsed = self.turned.elapsed();
         self.turned = Instant::now();
         self.received = 0;
         let next = ConnectReport {
             target: target.shown(),
-            redirects: std::mem::take(&mut self.report.redirects),
+            redirects: std::mem::take(&mut self.handshake.report.redirects),
             ..ConnectReport::default()
         };
-        let last = std::mem::replace(&mut *self.report, next);
-        self.report.redirects.push(last);
+        let last = std::mem::replace(&mut self.handshake.report, next);
+        self.handshake.report.redirects.push(last);
         trace::redirected(target);
     }
 
-    /// The report of a connection that was made.
-    pub(super) fn succeeded(mut self) -> Box<ConnectReport> {
+    /// The connection was made.
+    pub(super) fn succeeded(mut self) -> Box<Handshake> {
         let now = self.answered.unwrap_or_else(Instant::now);
-        self.report.elapsed = now - self.turned;
+        let report = &mut self.handshake.report;
+        report.elapsed = now - self.turned;
         // It stays with the connection.
-        self.report.addresses.shrink_to_fit();
-        self.report.attempts.shrink_to_fit();
-        trace::connected(&self.report);
-        self.report
+        report.addresses.shrink_to_fit();
+        report.attempts.shrink_to_fit();
+        trace::connected(report);
+        self.handshake
     }
 
     /// The error with the report of what led to it.
-    pub(super) fn failed(mut self, error: Error) -> Error {
-        self.report.elapsed = self.turned.elapsed();
-        self.report.failure = Some(Box::new(Failure {
+    pub(super) fn failed(self, error: Error) -> Error {
+        let mut report = Box::new(self.handshake.report);
+        report.elapsed = self.turned.elapsed();
+        report.failure = Some(Box::new(Failure {
             phase: error.phase(),
             elapsed: self.since.elapsed(),
             error: error.to_string(),
         }));
-        trace::failed(&error, &self.report);
-        let mut target = self.report.target.clone();
-        if let Some(first) = self.report.redirects.first() {
+        trace::failed(&error, &report);
+        let mut target = report.target.clone();
+        if let Some(first) = report.redirects.first() {
             target = format!("{target} (redirected from {})", first.target);
         }
         // One that has opened the way may still be the one who spoils it.
-        let proxy = self.report.proxy.as_ref();
+        let proxy = report.proxy.as_ref();
         if let Some(proxy) = proxy.filter(|proxy| proxy.elapsed.is_some()) {
             target = format!("{target} (through the proxy {})", proxy.name());
         }
-        error.context(target).with_report(self.report)
+        error.context(target).with_report(report)
     }
 
     /// The error for the deadline that has ended the work.
     pub(super) fn late(&self, limit: Limit) -> Error {
         let detail = match self.phase {
             Phase::Resolve => "the resolver has not answered".to_owned(),
-            Phase::Connect => tcp::describe(&self.report.attempts),
+            Phase::Connect => tcp::describe(&self.handshake.report.attempts),
             Phase::Upgrade if self.received == 0 => "the server has sent nothing".to_owned(),
             Phase::Upgrade => format!(
                 "the server's response is not complete after {} bytes",
@@ -147,7 +161,7 @@ impl Progress {
 
     /// The proxy, as long as it has not opened the way to the server.
     pub(super) fn proxy(&self) -> Option<String> {
-        let proxy = self.report.proxy.as_ref();
+        let proxy = self.handshake.report.proxy.as_ref();
         let proxy = proxy.filter(|proxy| proxy.elapsed.is_none())?;
         Some(proxy.name())
     }
@@ -213,7 +227,13 @@ impl Limits {
         let Some(deadline) = began.checked_add(self.whole) else {
             return work.await;
         };
-        match timeout_at(deadline, work).await {
+        let mut work = work;
+        // What has nothing to wait for needs no timer.
+        if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+            return done;
+        }
+        // Elsewhere, because no room is kept for it until then.
+        match Box::pin(timeout_at(deadline, work)).await {
             Ok(done) => done,
             Err(_) => Err(Stop::Late(Limit::Whole(self.whole))),
         }

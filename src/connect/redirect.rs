@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
@@ -10,7 +10,6 @@ use http::{HeaderMap, Response, StatusCode, header};
 use super::target::{Host, Target};
 use super::{Plan, location};
 use crate::error::{Error, RedirectError};
-use crate::handshake::Answer;
 
 /// What the caller has said about redirects.
 #[derive(Clone, Default)]
@@ -93,19 +92,25 @@ impl fmt::Debug for Redirect<'_> {
 /// The way so far.
 pub(super) struct Trail<'a> {
     redirects: &'a Redirects,
+    /// What it began with.
+    began: Plan<'a>,
+    /// Where the last redirect has led.
+    turned: Option<Target>,
     /// The requests that were made: each a URL and the cookies that went with it, since a server may
     /// set a cookie and send the client back to the same URL.
     seen: Vec<(String, Option<Vec<u8>>)>,
     /// Where the redirect that is being followed came from.
-    last: Option<(Box<Response<()>>, Target)>,
+    last: Option<(Response<()>, Target)>,
     /// Whether it has led to another origin: then nothing of the caller's goes along any more.
     is_away: bool,
 }
 
 impl<'a> Trail<'a> {
-    pub(super) fn new(plan: &Plan, redirects: &'a Redirects) -> Self {
+    pub(super) fn new(plan: Plan<'a>, redirects: &'a Redirects) -> Self {
         Self {
             redirects,
+            began: plan,
+            turned: None,
             seen: vec![request(plan)],
             last: None,
             is_away: false,
@@ -116,24 +121,30 @@ impl<'a> Trail<'a> {
         self.is_away
     }
 
+    /// What is to be done now.
+    pub(super) fn plan(&self) -> Plan<'_> {
+        static NOTHING: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+        let mut plan = self.began;
+        plan.target = self.turned.as_ref().unwrap_or(plan.target);
+        if self.is_away {
+            // Whatever they are, they were meant for somebody else.
+            plan.offer.headers = &NOTHING;
+        }
+        plan
+    }
+
     /// Turns the plan towards where an answer leads. `false` if it leads nowhere, but is the answer.
-    pub(super) fn follow(&mut self, answer: &Answer, plan: &mut Plan) -> Result<bool, Error> {
-        let Answer::Refused(head) = answer else {
-            return Ok(false);
-        };
+    pub(super) fn follow(&mut self, head: &Response<()>) -> Result<bool, Error> {
         if self.redirects.most == 0 || !is_redirect(head.status()) {
             return Ok(false);
         }
-        let next = self.next(head.headers(), plan);
+        let from = self.plan().target.clone();
+        let next = self.next(head.headers(), &from);
         let next = next.map_err(|why| refusal(why, head))?;
-        if !plan.target.is_same_origin(&next) {
-            // Whatever they are, they were meant for somebody else.
-            plan.offer.headers.clear();
-            self.is_away = true;
-        }
-        let from = std::mem::replace(&mut plan.target, next);
+        self.is_away |= !from.is_same_origin(&next);
+        self.turned = Some(next);
         self.last = Some((head.clone(), from));
-        let request = request(plan);
+        let request = request(self.plan());
         if self.seen.contains(&request) {
             return Err(refusal(RedirectError::Loop, head));
         }
@@ -141,7 +152,7 @@ impl<'a> Trail<'a> {
         Ok(true)
     }
 
-    fn next(&self, headers: &HeaderMap, plan: &Plan) -> Result<Target, RedirectError> {
+    fn next(&self, headers: &HeaderMap, from: &Target) -> Result<Target, RedirectError> {
         if self.seen.len() > self.redirects.most {
             return Err(RedirectError::TooMany(self.redirects.most));
         }
@@ -157,8 +168,8 @@ impl<'a> Trail<'a> {
         };
         let text = std::str::from_utf8(location.as_bytes())
             .map_err(|_| RedirectError::Location("it is not UTF-8".to_owned()))?;
-        let next = location::resolve(&plan.target, text).map_err(RedirectError::Location)?;
-        if plan.target.secure && !next.secure {
+        let next = location::resolve(from, text).map_err(RedirectError::Location)?;
+        if from.secure && !next.secure {
             return Err(RedirectError::Downgrade);
         }
         Ok(next)
@@ -199,7 +210,7 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-fn request(plan: &Plan) -> (String, Option<Vec<u8>>) {
+fn request(plan: Plan<'_>) -> (String, Option<Vec<u8>>) {
     let cookies = plan.cookie_field();
     (
         plan.target.url(),

@@ -29,7 +29,7 @@ pub(super) async fn connect(
     progress.enter(Phase::Connect);
     let mut race = Race {
         began: None,
-        attempts: &mut progress.report.attempts,
+        attempts: &mut progress.handshake.report.attempts,
         running: Vec::new(),
         last_error: None,
     };
@@ -68,7 +68,7 @@ pub(super) async fn connect(
     }
     let source = race.last_error.take();
     drop(race);
-    let message = describe(&progress.report.attempts);
+    let message = describe(&progress.handshake.report.attempts);
     let error = Error::new(ErrorKind::Connect, Phase::Connect, message);
     Err(match source {
         Some(source) => error.with_source(source),

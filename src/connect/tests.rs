@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use sha1::{Digest as _, Sha1};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -17,32 +17,32 @@ use tokio::time::{Instant, timeout};
 use super::*;
 use crate::error::ErrorKind;
 
-pub(super) fn plan(url: &str) -> Plan {
+pub(super) fn plan(url: &str) -> Plan<'static> {
     let target = Target::parse(url).unwrap();
     Plan {
         offer: Offer {
-            headers: HeaderMap::new(),
-            subprotocols: Vec::new(),
+            headers: Box::leak(Box::default()),
+            subprotocols: &[],
             deflate: None,
         },
-        target,
+        target: Box::leak(Box::new(target)),
         limits: limits(Duration::from_secs(5)),
         cookies: None,
     }
 }
 
-pub(super) fn limits(whole: Duration) -> Limits {
+pub(super) fn limits(whole: Duration) -> &'static Limits {
     let mut limits = Limits::default();
     limits.set_whole(whole);
-    limits
+    Box::leak(Box::new(limits))
 }
 
 /// Dials with this resolver and these means of TLS, and nothing else that is special.
 pub(super) async fn dial_with(
-    plan: &Plan,
+    plan: &Plan<'_>,
     resolver: &dyn Resolve,
     tls: Option<&tls::Connector>,
-) -> Result<Opened<Transport>, Error> {
+) -> Result<(Transport, Opened), Error> {
     let means = Means {
         resolver,
         fixed: &[],
@@ -50,12 +50,6 @@ pub(super) async fn dial_with(
         proxy: None,
         tls: &|| tls.cloned().ok_or_else(|| Error::config("no TLS")),
         redirects: Redirects::default(),
-    };
-    let plan = Plan {
-        target: plan.target.clone(),
-        offer: plan.offer.clone(),
-        limits: plan.limits.clone(),
-        cookies: None,
     };
     dial(plan, &means).await
 }
@@ -102,8 +96,8 @@ where
 }
 
 /// What a client makes of `response`, sent over a pipe whose other end is then closed if `then_close`.
-async fn over_pipe(response: &[u8], then_close: bool) -> Result<Opened<DuplexStream>, Error> {
-    let (near, mut far) = tokio::io::duplex(1 << 20);
+async fn over_pipe(response: &[u8], then_close: bool) -> Result<Opened, Error> {
+    let (mut near, mut far) = tokio::io::duplex(1 << 20);
     let response = response.to_vec();
     let server = async move {
         read_request(&mut far).await;
@@ -115,7 +109,7 @@ async fn over_pipe(response: &[u8], then_close: bool) -> Result<Opened<DuplexStr
         Some(far)
     };
     let plan = plan("ws://pipe/feed?token=s3cret");
-    let (opened, _far) = tokio::join!(over(&plan, near), server);
+    let (opened, _far) = tokio::join!(over(&plan, &mut near), server);
     opened
 }
 
@@ -138,10 +132,10 @@ async fn a_connection_is_dialled_and_keeps_what_comes_behind_the_101() {
     .await;
     let plan = plan(&format!("ws://localhost:{}/feed?x=1", address.port()));
     let fixed = move |_, _| async move { Ok(vec![address]) };
-    let opened = dial_with(&plan, &fixed, None).await.unwrap();
+    let (stream, opened) = dial_with(&plan, &fixed, None).await.unwrap();
     assert_eq!(opened.read_already, &b"\x01\x02hi"[..]);
-    assert_eq!(opened.stream.peer_addr().unwrap(), address);
-    assert!(!opened.stream.is_tls());
+    assert_eq!(stream.peer_addr().unwrap(), address);
+    assert!(!stream.is_tls());
     let report = opened.handshake.report();
     assert_eq!(report.peer(), Some(address));
     assert!(report.resolve.is_some() && report.upgrade.is_some() && report.tls.is_none());
@@ -162,7 +156,7 @@ async fn every_address_is_tried_and_every_failure_kept() {
         let all = all.clone();
         async move { Ok(all) }
     };
-    let opened = dial_with(&plan("ws://name"), &resolver, None)
+    let (_, opened) = dial_with(&plan("ws://name"), &resolver, None)
         .await
         .unwrap();
     let attempts = &opened.handshake.report().attempts;
@@ -252,7 +246,7 @@ async fn addresses_in_the_url_are_not_resolved() {
     })
     .await;
     let never = |_, _| async { panic!("the resolver was asked") };
-    let opened = dial_with(&plan(&format!("ws://{address}")), &never, None)
+    let (_, opened) = dial_with(&plan(&format!("ws://{address}")), &never, None)
         .await
         .unwrap();
     assert_eq!(opened.handshake.report().resolve, None);
@@ -274,8 +268,8 @@ async fn the_deadline_names_its_phase_the_target_and_the_limit() {
          5.0s after that had begun: the resolver has not answered"
     );
 
-    let (near, mut far) = tokio::io::duplex(4096);
-    let error = over(&plan, near).await.err().unwrap();
+    let (mut near, mut far) = tokio::io::duplex(4096);
+    let error = over(&plan, &mut near).await.err().unwrap();
     assert_eq!(
         (error.kind(), error.phase()),
         (ErrorKind::Timeout, Phase::Upgrade)
@@ -291,9 +285,9 @@ async fn the_deadline_names_its_phase_the_target_and_the_limit() {
             .starts_with("GET /feed?token=s3cret ")
     );
 
-    let (near, mut far) = tokio::io::duplex(4096);
+    let (mut near, mut far) = tokio::io::duplex(4096);
     far.write_all(b"HTTP/1.1 101 Switch").await.unwrap();
-    let error = over(&plan, near).await.err().unwrap();
+    let error = over(&plan, &mut near).await.err().unwrap();
     assert!(
         error.to_string().ends_with("not complete after 19 bytes"),
         "{error}"
@@ -302,7 +296,7 @@ async fn the_deadline_names_its_phase_the_target_and_the_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_drip_of_bytes_does_not_push_the_deadline() {
-    let (near, mut far) = tokio::io::duplex(4096);
+    let (mut near, mut far) = tokio::io::duplex(4096);
     let drip = async move {
         for byte in b"HTTP/1.1 101 ".iter().chain(std::iter::repeat(&b'x')) {
             if far.write_all(&[*byte]).await.is_err() {
@@ -313,7 +307,9 @@ async fn a_drip_of_bytes_does_not_push_the_deadline() {
     };
     let began = Instant::now();
     let plan = plan("ws://a");
-    let (opened, ()) = tokio::join!(over(&plan, near), drip);
+    // The stream goes with the attempt, as a caller's does, and ends the drip.
+    let opening = async move { over(&plan, &mut near).await };
+    let (opened, ()) = tokio::join!(opening, drip);
     assert_eq!(opened.err().unwrap().kind(), ErrorKind::Timeout);
     assert!(began.elapsed() <= Duration::from_secs(6));
 }
@@ -347,7 +343,7 @@ async fn a_refusal_carries_the_whole_response() {
 
 #[tokio::test(start_paused = true)]
 async fn the_body_of_a_refusal_may_come_late_but_not_for_ever() {
-    let (near, mut far) = tokio::io::duplex(4096);
+    let (mut near, mut far) = tokio::io::duplex(4096);
     let late = async move {
         read_request(&mut far).await;
         far.write_all(b"HTTP/1.1 503 Down\r\n\r\nback")
@@ -359,7 +355,7 @@ async fn the_body_of_a_refusal_may_come_late_but_not_for_ever() {
     };
     let began = Instant::now();
     let plan = plan("ws://a");
-    let (opened, _far) = tokio::join!(over(&plan, near), late);
+    let (opened, _far) = tokio::join!(over(&plan, &mut near), late);
     let error = opened.err().unwrap();
     assert_eq!(error.response().unwrap().body(), &"back soon");
     assert_eq!(began.elapsed().as_secs(), 1);
@@ -367,7 +363,7 @@ async fn the_body_of_a_refusal_may_come_late_but_not_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_cuts_the_body_but_not_the_refusal() {
-    let (near, mut far) = tokio::io::duplex(4096);
+    let (mut near, mut far) = tokio::io::duplex(4096);
     let mut plan = plan("ws://a");
     plan.limits = limits(Duration::from_secs(2));
     let late = async move {
@@ -378,7 +374,7 @@ async fn the_deadline_cuts_the_body_but_not_the_refusal() {
         far
     };
     let began = Instant::now();
-    let (opened, _far) = tokio::join!(over(&plan, near), late);
+    let (opened, _far) = tokio::join!(over(&plan, &mut near), late);
     let error = opened.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert_eq!(error.response().unwrap().body(), &"because");
@@ -446,7 +442,8 @@ async fn a_refusal_counts_though_the_request_was_never_read() {
     .await;
     let mut plan = plan(&format!("ws://{address}"));
     let value = "x".repeat(60_000).parse().unwrap();
-    plan.offer.headers.insert("x-large", value);
+    let headers = HeaderMap::from_iter([(HeaderName::from_static("x-large"), value)]);
+    plan.offer.headers = &headers;
     let error = dial_with(&plan, &SystemResolver, None).await.err().unwrap();
     assert_eq!(error.response().unwrap().status(), 431);
 }
@@ -455,14 +452,14 @@ async fn a_refusal_counts_though_the_request_was_never_read() {
 async fn every_attempt_has_a_key_of_its_own() {
     let mut requests = Vec::new();
     for _ in 0..2 {
-        let (near, mut far) = tokio::io::duplex(4096);
+        let (mut near, mut far) = tokio::io::duplex(4096);
         let plan = plan("ws://a");
         let server = async {
             let request = read_request(&mut far).await;
             far.write_all(switching(&request).as_bytes()).await.unwrap();
             request
         };
-        let (opened, request) = tokio::join!(over(&plan, near), server);
+        let (opened, request) = tokio::join!(over(&plan, &mut near), server);
         opened.unwrap();
         requests.push(request);
     }

@@ -16,6 +16,6 @@ pub(super) async fn connect(path: &Path, progress: &mut Progress) -> Result<Unix
         );
         Error::new(ErrorKind::Connect, Phase::Connect, message).with_source(error)
     })?;
-    progress.report.unix = Some(progress.since.elapsed());
+    progress.handshake.report.unix = Some(progress.since.elapsed());
     Ok(stream)
 }

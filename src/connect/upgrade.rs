@@ -3,50 +3,60 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::Response;
 use http::header::{COOKIE, HeaderMap, SET_COOKIE};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::secrets::Secrets;
-use super::{Plan, Progress, redirect, tls};
+use super::{Plan, Progress, Target, redirect, tls};
 use crate::error::{Error, ErrorKind};
-use crate::handshake::{Answer, BodyReader, Key, Offer, ResponseReader};
+use crate::handshake::{self, BodyReader, Key, Offer, ROOM, ResponseReader};
 
-/// The server's answer, and the stream behind it.
-pub(super) struct Upgraded<S> {
-    pub(super) stream: S,
-    pub(super) answer: Answer,
-    /// What came behind the head of the answer.
-    pub(super) rest: BytesMut,
-    /// What the body of a refusal may send back.
+/// The server's answer. Small, since it is handed on from future to future.
+pub(super) enum Answer {
+    /// 101, and what came behind it: the first frames.
+    Accepted(Vec<u8>),
+    Refused(Box<Refusal>),
+}
+
+/// A final answer other than 101, up to its body.
+pub(super) struct Refusal {
+    pub(super) head: Response<()>,
+    /// What came behind the head.
+    pub(super) rest: Vec<u8>,
+    /// What the body may send back.
     pub(super) secrets: Secrets,
-    /// What else is to be said of a refusal.
+    /// What else is to be said of it.
     pub(super) note: String,
 }
 
 /// The opening handshake on a byte stream (RFC 6455 §4.1), up to the head of the answer.
 pub(super) async fn upgrade<S>(
-    mut stream: S,
-    plan: &Plan,
+    stream: &mut S,
+    plan: &Plan<'_>,
     progress: &mut Progress,
-) -> Result<Upgraded<S>, Error>
+) -> Result<Answer, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let key = Key::generate();
     let with_cookies = with_cookies(plan)?;
-    let offer = with_cookies.as_deref().unwrap_or(&plan.offer);
+    let offer = Offer {
+        headers: with_cookies.as_deref().unwrap_or(plan.offer.headers),
+        ..plan.offer
+    };
     // A server may refuse and close before it has read all of the request: its answer counts.
-    let request = offer.request(&plan.target.host_field(), &plan.target.resource, &key);
-    let mut unsent = send(&mut stream, &request).await.err();
+    let target = plan.target;
+    let mut buffer = offer.request(&target.host_field(), &target.resource, &key);
+    let mut unsent = send(stream, &buffer).await.err();
 
-    let mut response = ResponseReader::new(offer, &key);
-    let mut buffer = BytesMut::new();
-    let answer = loop {
+    let mut response = ResponseReader::new(&offer, &key);
+    buffer.clear();
+    let found = loop {
         buffer.reserve(if progress.received == 0 {
-            FIRST_READ
+            ROOM
         } else {
             READ_SIZE
         });
@@ -55,59 +65,57 @@ where
             ended => {
                 let error = unsent.take().or_else(|| ended.err());
                 let error = error.unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
-                return Err(lost(error, plan, progress));
+                return Err(lost(error, target, progress));
             }
         }
         let read = response.read(&mut buffer);
-        let read = read.map_err(|fault| fault.map(|text| secrets_of(plan, offer).hide_in(text)));
-        if let Some(answer) = read? {
-            break answer;
+        let read = read.map_err(|fault| fault.map(|text| secrets_of(target, &offer).hide_in(text)));
+        if let Some(found) = read? {
+            break found;
         }
     };
-    let (secrets, note) = match &answer {
-        Answer::Accepted(..) => (Secrets::default(), String::new()),
-        Answer::Refused(head) => (secrets_of(plan, offer), redirect::note(head, &plan.target)),
-    };
-    progress.answered();
-    progress.report.status = Some(answer.status());
-    keep_cookies(plan, &answer);
-    Ok(Upgraded {
-        stream,
-        answer,
-        rest: buffer,
-        secrets,
-        note,
+    Ok(match found {
+        handshake::Answer::Accepted(head, deflate) => {
+            if plan.cookies.is_some() {
+                keep_cookies(plan, head.to_response().headers());
+            }
+            progress.accepted(head, deflate);
+            Answer::Accepted(buffer)
+        }
+        handshake::Answer::Refused(head) => {
+            keep_cookies(plan, head.headers());
+            progress.answered(head.status());
+            Answer::Refused(Box::new(Refusal {
+                note: redirect::note(&head, target),
+                head: *head,
+                rest: buffer,
+                secrets: secrets_of(target, &offer),
+            }))
+        }
     })
 }
 
-fn secrets_of(plan: &Plan, offer: &Offer) -> Secrets {
-    Secrets::of(&offer.headers, &plan.target.resource)
+fn secrets_of(target: &Target, offer: &Offer<'_>) -> Secrets {
+    Secrets::of(offer.headers, &target.resource)
 }
 
-/// What is offered, with what the jar has for it; `None` if that is nothing.
-fn with_cookies(plan: &Plan) -> Result<Option<Box<Offer>>, Error> {
+/// The fields with what the jar has for them; `None` if that is nothing.
+fn with_cookies(plan: &Plan<'_>) -> Result<Option<Box<HeaderMap>>, Error> {
     let Some(cookies) = plan.cookie_field() else {
         return Ok(None);
     };
-    let mut offer = plan.offer.clone();
-    let added = offer.headers.try_insert(COOKIE, cookies);
+    let mut headers = Box::new(plan.offer.headers.clone());
+    let added = headers.try_insert(COOKIE, cookies);
     added.map_err(|_| Error::config("cookies: there are too many fields"))?;
-    Ok(Some(Box::new(offer)))
+    Ok(Some(headers))
 }
 
-fn keep_cookies(plan: &Plan, answer: &Answer) {
-    let Some(store) = &plan.cookies else {
-        return;
-    };
-    let keep = |headers: &HeaderMap| {
+fn keep_cookies(plan: &Plan<'_>, headers: &HeaderMap) {
+    if let Some(store) = plan.cookies {
         if headers.contains_key(SET_COOKIE) {
             let mut fields = headers.get_all(SET_COOKIE).iter();
             store.set_cookies(&plan.target.cookie_url(), &mut fields);
         }
-    };
-    match answer {
-        Answer::Accepted(head, _) => keep(head.to_response().headers()),
-        Answer::Refused(head) => keep(head.headers()),
     }
 }
 
@@ -117,7 +125,7 @@ pub(super) async fn send<S: AsyncWrite + Unpin>(stream: &mut S, request: &[u8]) 
 }
 
 /// A stream that failed or ended before the server's answer was whole.
-fn lost(error: io::Error, plan: &Plan, progress: &Progress) -> Error {
+fn lost(error: io::Error, target: &Target, progress: &Progress) -> Error {
     // A TLS server that wants a client certificate says so only now (RFC 8446 §4.4.2.4).
     let error = match tls::blame(error, progress.phase) {
         Ok(error) => return error,
@@ -135,7 +143,7 @@ fn lost(error: io::Error, plan: &Plan, progress: &Progress) -> Error {
         }
     };
     // Most ends of TLS hang up on who does not speak it.
-    let hint = if progress.received == 0 && !plan.target.secure {
+    let hint = if progress.received == 0 && !target.secure {
         "; if it speaks TLS on this port, use wss://"
     } else {
         ""
@@ -148,7 +156,7 @@ fn lost(error: io::Error, plan: &Plan, progress: &Progress) -> Error {
 pub(super) async fn read_body<S: AsyncRead + Unpin>(
     mut stream: S,
     head: &Response<()>,
-    mut buffer: BytesMut,
+    mut buffer: Vec<u8>,
     left: Duration,
 ) -> Bytes {
     let mut body = BodyReader::new(head);
@@ -168,9 +176,6 @@ pub(super) async fn read_body<S: AsyncRead + Unpin>(
 
 /// How long the body of a refusal may take to arrive, while the connect deadline allows.
 const BODY_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Larger than most responses of servers that accept, and small for the allocator.
-const FIRST_READ: usize = 1000;
 
 /// Larger than nearly every response, and small enough to be dropped without regret.
 pub(super) const READ_SIZE: usize = 4 << 10;

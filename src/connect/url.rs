@@ -37,11 +37,12 @@ impl IntoUrl for Request<()> {}
 #[expect(unnameable_types, reason = "only the sealed trait speaks of it")]
 pub struct Destination {
     pub(crate) target: Target,
-    pub(crate) headers: HeaderMap,
+    /// Elsewhere, because few have any.
+    pub(crate) headers: Option<Box<HeaderMap>>,
 }
 
 mod sealed {
-    use super::{Destination, Error, HeaderMap, Method, Request, Target, Uri};
+    use super::{Destination, Error, Method, Request, Target, Uri};
 
     #[expect(unnameable_types, reason = "this is what seals the trait")]
     pub trait Sealed {
@@ -52,7 +53,7 @@ mod sealed {
         fn into_destination(self) -> Result<Destination, Error> {
             Ok(Destination {
                 target: Target::parse(self)?,
-                headers: HeaderMap::new(),
+                headers: None,
             })
         }
     }
@@ -88,10 +89,11 @@ mod sealed {
                 let message = format!("the request's method is {}, not GET", parts.method);
                 return Err(Error::config(message));
             }
-            Ok(Destination {
-                headers: parts.headers,
-                ..parts.uri.into_destination()?
-            })
+            let mut destination = parts.uri.into_destination()?;
+            if !parts.headers.is_empty() {
+                destination.headers = Some(Box::new(parts.headers));
+            }
+            Ok(destination)
         }
     }
 }
@@ -125,7 +127,10 @@ mod tests {
     #[test]
     fn a_request_brings_its_fields_and_must_be_a_get() {
         let request = Request::get("ws://a").header("x-a", "1").body(()).unwrap();
-        assert_eq!(request.into_destination().unwrap().headers["x-a"], "1");
+        assert_eq!(
+            request.into_destination().unwrap().headers.unwrap()["x-a"],
+            "1"
+        );
         let request = Request::post("ws://a").body(()).unwrap();
         let error = request.into_destination().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);

@@ -2,16 +2,14 @@
 
 use std::io::BufRead as _;
 
-use bytes::{Buf as _, BytesMut};
-
 use super::fields::quote;
 use super::head::{Head, MAX_FIELDS, NO_FIELDS, NoHead, Room};
 use crate::error::HandshakeError;
 
 /// Reads one response head after the other off the front of a growing buffer.
 ///
-/// Each byte is looked at a bounded number of times however finely they arrive, and a head is
-/// parsed once, when it is whole.
+/// Each byte is looked at a bounded number of times however finely they arrive: a head is parsed at the
+/// first look and, if it was not whole then, when it is.
 #[derive(Default)]
 pub(crate) struct HeadReader {
     /// How many bytes of the buffer have been searched for the end of the head.
@@ -34,7 +32,7 @@ impl HeadReader {
     /// As [`read`](Self::read), if too many interim responses come, and those of `take`.
     pub(crate) fn read_final<T>(
         &mut self,
-        buffer: &mut BytesMut,
+        buffer: &mut Vec<u8>,
         mut take: impl FnMut(&Head<'_, '_>) -> Result<T, HandshakeError>,
     ) -> Result<Option<T>, HandshakeError> {
         let mut take = |head: &Head<'_, '_>| head.is_final().then(|| take(head));
@@ -59,7 +57,7 @@ impl HeadReader {
     /// As soon as the bytes cannot become a head any more, or are too many.
     fn read<T>(
         &mut self,
-        buffer: &mut BytesMut,
+        buffer: &mut Vec<u8>,
         take: impl FnOnce(&Head<'_, '_>) -> T,
     ) -> Result<Option<T>, HandshakeError> {
         check_beginning(buffer)?;
@@ -91,8 +89,8 @@ impl HeadReader {
     }
 
     /// The head is done with.
-    fn take_off<T>(&mut self, buffer: &mut BytesMut, end: usize, taken: T) -> T {
-        buffer.advance(end);
+    fn take_off<T>(&mut self, buffer: &mut Vec<u8>, end: usize, taken: T) -> T {
+        buffer.drain(..end);
         self.spent += end;
         self.searched = 0;
         taken
@@ -211,7 +209,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Result<Option<Response<()>>, HandshakeError> {
-        HeadReader::default().read(&mut BytesMut::from(bytes), response)
+        HeadReader::default().read(&mut bytes.to_vec(), response)
     }
 
     fn whole(bytes: &[u8]) -> Response<()> {
@@ -227,7 +225,7 @@ mod tests {
             let stream = [head.as_bytes(), b"\x81\x05hello"].concat();
             let expected = whole(&stream);
             for cut in 0..=head.len() {
-                let mut buffer = BytesMut::from(&stream[..cut]);
+                let mut buffer = stream[..cut].to_vec();
                 let mut reader = HeadReader::default();
                 let first = reader.read(&mut buffer, response).unwrap();
                 assert_eq!(first.is_some(), cut == head.len(), "cut at {cut}");
@@ -239,7 +237,7 @@ mod tests {
                 assert_eq!(response.headers(), expected.headers(), "cut at {cut}");
                 assert_eq!(&buffer[..], b"\x81\x05hello", "cut at {cut}");
             }
-            let mut buffer = BytesMut::new();
+            let mut buffer = Vec::new();
             let mut reader = HeadReader::default();
             for (at, byte) in head.bytes().enumerate() {
                 buffer.extend_from_slice(&[byte]);
@@ -341,7 +339,7 @@ mod tests {
     #[test]
     fn heads_share_one_limit() {
         let interim = format!("HTTP/1.1 103 Hints\r\nA: {}\r\n\r\n", "x".repeat(20 << 10));
-        let mut buffer = BytesMut::from(interim.repeat(4).as_bytes());
+        let mut buffer = interim.repeat(4).into_bytes();
         let mut reader = HeadReader::default();
         for _ in 0..3 {
             assert!(reader.read(&mut buffer, response).unwrap().is_some());
@@ -367,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_kept_head_is_no_larger_than_it_was_on_the_wire() {
-        let mut buffer = BytesMut::with_capacity(1 << 20);
+        let mut buffer = Vec::with_capacity(1 << 20);
         buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n");
         let start = buffer.as_ptr() as usize;
         let response = HeadReader::default().read(&mut buffer, response);

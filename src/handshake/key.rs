@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
 
+use crate::random;
+
 /// The nonce of one opening handshake, as it stands in `Sec-WebSocket-Key`: 16 bytes in base64.
 ///
 /// It is never used twice: every attempt makes its own (RFC 6455 §4.1, request item 7).
@@ -12,7 +14,11 @@ pub(crate) struct Key([u8; 24]);
 impl Key {
     /// A nonce from the same unpredictable source as the masking keys.
     pub(crate) fn generate() -> Self {
-        Self::from_nonce(rand::random())
+        let mut nonce = [0; 16];
+        for word in nonce.chunks_exact_mut(4) {
+            word.copy_from_slice(&random::word());
+        }
+        Self::from_nonce(nonce)
     }
 
     fn from_nonce(nonce: [u8; 16]) -> Self {

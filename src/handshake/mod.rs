@@ -26,7 +26,7 @@ pub(crate) use self::body::BodyReader;
 pub(crate) use self::extensions::Extension;
 pub(crate) use self::head::KeptHead;
 pub(crate) use self::key::Key;
-pub(crate) use self::request::{Offer, basic, bearer, is_single};
+pub(crate) use self::request::{Offer, ROOM, basic, bearer, is_single};
 pub(crate) use self::response::{Answer, ResponseReader};
 
 /// What was agreed when the connection was opened.
@@ -50,21 +50,24 @@ pub struct Handshake {
     /// Made of the head when somebody asks, which few do.
     response: OnceLock<Box<Response<()>>>,
     deflate: Option<AgreedDeflate>,
-    report: Box<ConnectReport>,
+    pub(crate) report: ConnectReport,
 }
 
 impl Handshake {
-    pub(crate) fn new(
-        head: KeptHead,
-        deflate: Option<AgreedDeflate>,
-        report: Box<ConnectReport>,
-    ) -> Self {
-        Self {
-            head,
+    /// Connecting has begun.
+    pub(crate) fn begun(report: ConnectReport) -> Box<Self> {
+        Box::new(Self {
+            head: KeptHead::default(),
             response: OnceLock::new(),
-            deflate,
+            deflate: None,
             report,
-        }
+        })
+    }
+
+    /// The server has accepted, and agreed to this.
+    pub(crate) fn accept(&mut self, head: KeptHead, deflate: Option<AgreedDeflate>) {
+        self.head = head;
+        self.deflate = deflate;
     }
 
     /// The default where there is none.
@@ -143,13 +146,13 @@ mod tests {
     /// Everything that is made of `parts`: the answer or its fault, and the body.
     fn read(parts: &[&[u8]]) -> String {
         let offer = Offer {
-            headers: HeaderMap::new(),
-            subprotocols: Vec::new(),
+            headers: &HeaderMap::new(),
+            subprotocols: &[],
             deflate: None,
         };
         let key = Key::generate();
         let mut reader = ResponseReader::new(&offer, &key);
-        let mut buffer = bytes::BytesMut::new();
+        let mut buffer = Vec::new();
         let mut parts = parts.iter();
         let head = loop {
             let Some(part) = parts.next() else {
@@ -202,12 +205,13 @@ mod tests {
 
     #[test]
     fn debug_shows_no_field_values() {
-        let mut buffer = bytes::BytesMut::from(
+        let mut buffer = Vec::from(
             &b"HTTP/1.1 101 S\r\nSet-Cookie: session=s3cret\r\nSec-WebSocket-Protocol: chat\r\n\r\n"[..],
         );
         let head = http1::HeadReader::default().read_final(&mut buffer, |head| Ok(head.keep()));
         let head = head.unwrap().expect("a whole head");
-        let handshake = Handshake::new(head, None, Box::default());
+        let mut handshake = Handshake::default();
+        handshake.accept(head, None);
         let shown = format!("{handshake:?}");
         assert!(shown.contains("set-cookie") && !shown.contains("s3cret"));
         assert_eq!(handshake.subprotocol(), Some("chat"));

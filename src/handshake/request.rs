@@ -1,7 +1,5 @@
 //! The client's opening handshake (RFC 6455 §4.1): what is asked for, and how it is written.
 
-use std::collections::HashSet;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -12,23 +10,22 @@ use crate::deflate::Deflate;
 
 /// Everything that the request says, save what the URL says, and the key: that is made anew for each
 /// attempt.
-#[derive(Clone)]
-pub(crate) struct Offer {
+#[derive(Clone, Copy)]
+pub(crate) struct Offer<'a> {
     /// The caller's fields, none of them reserved.
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: &'a HeaderMap,
     /// In order of preference; the server picks one or none.
-    pub(crate) subprotocols: Vec<String>,
-    pub(crate) deflate: Option<Deflate>,
+    pub(crate) subprotocols: &'a [String],
+    pub(crate) deflate: Option<&'a Deflate>,
 }
 
-impl Offer {
+impl Offer<'_> {
     /// The first thing in it that may not be sent, in words that name the setting.
     pub(crate) fn check(&self) -> Result<(), String> {
         for name in self.headers.keys() {
             check_name(name)?;
         }
-        let mut seen = HashSet::new();
-        for subprotocol in &self.subprotocols {
+        for (at, subprotocol) in self.subprotocols.iter().enumerate() {
             let shown = quote(subprotocol.as_bytes());
             if !is_token(subprotocol.as_bytes()) {
                 return Err(format!(
@@ -36,7 +33,7 @@ impl Offer {
                      !#$%&'*+-.^_`|~ only"
                 ));
             }
-            if !seen.insert(subprotocol) {
+            if self.subprotocols[..at].contains(subprotocol) {
                 return Err(format!("subprotocols: {shown} is given twice"));
             }
         }
@@ -48,7 +45,7 @@ impl Offer {
     /// `host` is the value of `Host`: with a port that is not the default, with brackets around IPv6.
     /// `resource` is the resource name (RFC 6455 §3): path and query, never empty.
     pub(crate) fn request(&self, host: &str, resource: &str, key: &Key) -> Vec<u8> {
-        let mut request = Vec::with_capacity(512);
+        let mut request = Vec::with_capacity(ROOM);
         let mut put = |parts: &[&[u8]]| {
             for part in parts {
                 request.extend_from_slice(part);
@@ -63,17 +60,21 @@ impl Offer {
             let offered = self.subprotocols.join(", ");
             put(&[b"Sec-WebSocket-Protocol: ", offered.as_bytes(), b"\r\n"]);
         }
-        if let Some(deflate) = &self.deflate {
+        if let Some(deflate) = self.deflate {
             let offer = deflate.offer();
             put(&[b"Sec-WebSocket-Extensions: ", offer.as_bytes(), b"\r\n"]);
         }
-        for (name, value) in &self.headers {
+        for (name, value) in self.headers {
             put(&[&in_capitals(name), b": ", value.as_bytes(), b"\r\n"]);
         }
         put(&[b"\r\n"]);
         request
     }
 }
+
+/// Room for most requests, and for most responses of servers that accept: the buffer of the one is that of
+/// the other. Small for the allocator.
+pub(crate) const ROOM: usize = 1000;
 
 /// The value of `Authorization` for a user and a password (RFC 7617), marked as a secret.
 pub(crate) fn basic(user: &str, password: &str) -> Result<HeaderValue, &'static str> {
@@ -141,25 +142,24 @@ pub(crate) fn in_capitals(name: &HeaderName) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn offer() -> Offer {
+    fn offer<'a>(headers: &'a HeaderMap, subprotocols: &'a [String]) -> Offer<'a> {
         Offer {
-            headers: HeaderMap::new(),
-            subprotocols: Vec::new(),
+            headers,
+            subprotocols,
             deflate: None,
         }
     }
 
     #[test]
     fn a_request_reads_as_the_rfc_wants_it() {
-        let mut offer = offer();
-        offer.subprotocols = vec!["a".to_owned(), "b".to_owned()];
-        offer
-            .headers
-            .append("origin", "https://example.com".parse().unwrap());
-        offer.headers.append("x-api-key", "1".parse().unwrap());
-        offer.headers.append("x-api-key", "2".parse().unwrap());
+        let mut headers = HeaderMap::new();
+        headers.append("origin", "https://example.com".parse().unwrap());
+        headers.append("x-api-key", "1".parse().unwrap());
+        headers.append("x-api-key", "2".parse().unwrap());
         let key = Key::generate();
-        let text = String::from_utf8(offer.request("example.com:8080", "/feed?x=1", &key)).unwrap();
+        let subprotocols = ["a".to_owned(), "b".to_owned()];
+        let request = offer(&headers, &subprotocols).request("example.com:8080", "/feed?x=1", &key);
+        let text = std::str::from_utf8(&request).unwrap();
         let key = std::str::from_utf8(key.as_bytes()).unwrap();
         assert_eq!(
             text,
@@ -186,28 +186,22 @@ mod tests {
             "content-length",
             "transfer-encoding",
         ] {
-            let mut offer = offer();
-            offer.headers.insert(name, "s3cret".parse().unwrap());
-            let complaint = offer.check().unwrap_err();
+            let mut headers = HeaderMap::new();
+            headers.insert(name, "s3cret".parse().unwrap());
+            let complaint = offer(&headers, &[]).check().unwrap_err();
             assert!(complaint.contains(name), "{complaint}");
             assert!(!complaint.contains("s3cret"), "{complaint}");
         }
-        let mut offer = offer();
-        offer
-            .headers
-            .insert("x-sec-websocket-key", "fine".parse().unwrap());
-        assert_eq!(offer.check(), Ok(()));
+        let mut headers = HeaderMap::new();
+        headers.insert("x-sec-websocket-key", "fine".parse().unwrap());
+        assert_eq!(offer(&headers, &[]).check(), Ok(()));
     }
 
     #[test]
     fn subprotocols_are_unique_tokens() {
         let check = |subprotocols: &[&str]| {
-            let subprotocols = subprotocols.iter().map(ToString::to_string).collect();
-            Offer {
-                subprotocols,
-                ..offer()
-            }
-            .check()
+            let subprotocols: Vec<_> = subprotocols.iter().map(ToString::to_string).collect();
+            offer(&HeaderMap::new(), &subprotocols).check()
         };
         assert_eq!(check(&["chat", "Chat", "v2.chat"]), Ok(()));
         for bad in ["", "a b", "a,b", "a\r\nX: y", "\u{e4}", "a/b"] {

@@ -1,7 +1,6 @@
 //! The server's opening handshake (RFC 6455 §4.1 and §4.2.2): what came, and whether it may be
 //! accepted.
 
-use bytes::BytesMut;
 use http::{Response, StatusCode, Version};
 
 use super::extensions;
@@ -15,7 +14,7 @@ use crate::error::HandshakeError;
 
 /// Reads the response to one request, bytes by bytes.
 pub(crate) struct ResponseReader<'a> {
-    offer: &'a Offer,
+    offer: &'a Offer<'a>,
     key: &'a Key,
     heads: HeadReader,
 }
@@ -29,17 +28,8 @@ pub(crate) enum Answer {
     Refused(Box<Response<()>>),
 }
 
-impl Answer {
-    pub(crate) fn status(&self) -> StatusCode {
-        match self {
-            Self::Accepted(head, _) => head.status(),
-            Self::Refused(head) => head.status(),
-        }
-    }
-}
-
 impl<'a> ResponseReader<'a> {
-    pub(crate) fn new(offer: &'a Offer, key: &'a Key) -> Self {
+    pub(crate) fn new(offer: &'a Offer<'a>, key: &'a Key) -> Self {
         Self {
             offer,
             key,
@@ -53,7 +43,7 @@ impl<'a> ResponseReader<'a> {
     /// # Errors
     ///
     /// If the response breaks a rule: the connection is failed, and nothing more is read.
-    pub(crate) fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Answer>, HandshakeError> {
+    pub(crate) fn read(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Answer>, HandshakeError> {
         let (offer, key) = (self.offer, self.key);
         self.heads.read_final(buffer, |head| {
             if head.status != StatusCode::SWITCHING_PROTOCOLS {
@@ -69,7 +59,7 @@ impl<'a> ResponseReader<'a> {
 /// nothing here (RFC 9112 §6.3).
 fn check(
     head: &Head<'_, '_>,
-    offer: &Offer,
+    offer: &Offer<'_>,
     key: &Key,
 ) -> Result<Option<AgreedDeflate>, HandshakeError> {
     if head.version != Version::HTTP_11 {
@@ -177,12 +167,15 @@ fn check_accept(fields: &Fields<'_>, key: &Key) -> Result<(), String> {
 }
 
 /// Item 5: nothing is in use but what was offered, and that once.
-fn check_extensions(fields: &Fields<'_>, offer: &Offer) -> Result<Option<AgreedDeflate>, String> {
+fn check_extensions(
+    fields: &Fields<'_>,
+    offer: &Offer<'_>,
+) -> Result<Option<AgreedDeflate>, String> {
     let Some(value) = fields.extensions.value()? else {
         return Ok(None);
     };
     let extensions = extensions::parse(value)?;
-    match (&extensions[..], &offer.deflate) {
+    match (&extensions[..], offer.deflate) {
         ([], _) => Ok(None),
         ([extension], Some(deflate)) => deflate.judge(extension).map(Some),
         // Both would claim the same reserved bit (RFC 7692 §6), or one was never offered.
@@ -195,7 +188,7 @@ fn check_extensions(fields: &Fields<'_>, offer: &Offer) -> Result<Option<AgreedD
 }
 
 /// Item 6: none, or one of those that were offered, as it was written.
-fn check_subprotocol(fields: &Fields<'_>, offer: &Offer) -> Result<(), String> {
+fn check_subprotocol(fields: &Fields<'_>, offer: &Offer<'_>) -> Result<(), String> {
     let Some(value) = fields.subprotocol.value()? else {
         return Ok(());
     };
@@ -222,14 +215,6 @@ mod tests {
     use super::super::http1::MAX_INTERIM;
     use super::*;
 
-    fn offer(subprotocols: &[&str]) -> Offer {
-        Offer {
-            headers: HeaderMap::new(),
-            subprotocols: subprotocols.iter().map(ToString::to_string).collect(),
-            deflate: None,
-        }
-    }
-
     /// A proper 101 with `find` replaced; `ACCEPT` stands for the proper value.
     fn response(find: &str, replace: &str) -> String {
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -242,8 +227,13 @@ mod tests {
         let accept = String::from_utf8(key.accept().to_vec()).unwrap();
         let text = text.replace("ACCEPT", &accept);
         let text = text.replace("accept-in-lower-case", &accept.to_ascii_lowercase());
-        let offer = offer(subprotocols);
-        ResponseReader::new(&offer, &key).read(&mut BytesMut::from(text.as_bytes()))
+        let subprotocols: Vec<_> = subprotocols.iter().map(ToString::to_string).collect();
+        let offer = Offer {
+            headers: &HeaderMap::new(),
+            subprotocols: &subprotocols,
+            deflate: None,
+        };
+        ResponseReader::new(&offer, &key).read(&mut text.into_bytes())
     }
 
     #[track_caller]
@@ -419,10 +409,15 @@ mod tests {
 
     #[test]
     fn what_follows_the_101_is_left_alone() {
-        let (offer, key) = (offer(&[]), Key::generate());
+        let offer = Offer {
+            headers: &HeaderMap::new(),
+            subprotocols: &[],
+            deflate: None,
+        };
+        let key = Key::generate();
         let accept = String::from_utf8(key.accept().to_vec()).unwrap();
         let text = response("ACCEPT", &accept);
-        let mut buffer = BytesMut::from(text.as_bytes());
+        let mut buffer = text.into_bytes();
         buffer.extend_from_slice(b"\x81\x02hi");
         let answer = ResponseReader::new(&offer, &key).read(&mut buffer).unwrap();
         assert!(matches!(answer, Some(Answer::Accepted(..))));

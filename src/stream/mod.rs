@@ -144,7 +144,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         reason = "a caller has no more use for it"
     )]
     pub fn from_upgraded(io: T, read_already: Bytes, config: Config) -> Self {
-        Self::opened(io, read_already, &config, None, None)
+        let mut ws = Self::opened(io, read_already, &config, None, None);
+        if let Err(error) = config.check() {
+            ws.state = State::Ending(Box::new(Ending::lost(error)));
+            ws.read = ReadBuffer::new(Bytes::new());
+        }
+        ws
     }
 
     /// Sends what is queued and the Pong that is due.
@@ -298,6 +303,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 }
 
 impl<T> WsStream<T> {
+    /// The settings have been judged.
     pub(crate) fn opened(
         io: T,
         read_already: Bytes,
@@ -309,25 +315,15 @@ impl<T> WsStream<T> {
         let watch = Watch::new(config.liveness.clone(), target.unwrap_or_default());
         let mut counters = Counters::default();
         counters.received.wire_bytes = read_already.len() as u64;
-        let (state, read) = match config.check() {
-            Ok(()) => (State::Open, ReadBuffer::new(read_already)),
-            Err(error) => (
-                State::Ending(Box::new(Ending::lost(error))),
-                ReadBuffer::new(Bytes::new()),
-            ),
-        };
-        let mut protocol = Protocol::new(config);
-        if let Some(agreed) = handshake.as_ref().and_then(|it| it.agreed_deflate()) {
-            protocol.compress_as(config, agreed);
-        }
-        Self {
+        let agreed = handshake.as_ref().and_then(|it| it.agreed_deflate());
+        let mut ws = Self {
             io,
-            read,
-            protocol,
+            read: ReadBuffer::new(read_already),
+            protocol: Protocol::new(config),
             queue: WriteQueue::default(),
             pong_due: None,
             write_error: None,
-            state,
+            state: State::Open,
             unseen: None,
             wakers: Wakers::default(),
             streak: 0,
@@ -343,7 +339,11 @@ impl<T> WsStream<T> {
             close_timeout: config.close_timeout,
             observer,
             handshake,
+        };
+        if let Some(agreed) = agreed {
+            ws.protocol.compress_as(config, agreed);
         }
+        ws
     }
 
     /// What was agreed in the opening handshake: the response, the subprotocol, and the report of

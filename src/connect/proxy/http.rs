@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{HeaderMap, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
@@ -76,7 +76,7 @@ where
     let mut unsent = send(stream, request).await.err();
 
     let mut reader = HeadReader::default();
-    let mut buffer = BytesMut::new();
+    let mut buffer = Vec::new();
     let mut received = 0;
     let head = loop {
         buffer.reserve(READ_SIZE);

@@ -79,12 +79,11 @@ impl Route {
     /// Connects to the proxy, and has it open the way to the target.
     pub(in crate::connect) async fn open(
         mut self,
-        plan: &Plan,
-        means: &Means<'_>,
         trail: &Trail<'_>,
+        means: &Means<'_>,
         progress: &mut Progress,
     ) -> Result<Transport, Stop> {
-        let (target, limits) = (&plan.target, &plan.limits);
+        let Plan { target, limits, .. } = trail.plan();
         let is_known_here = self.request.is_none() || matches!(target.host, Host::Ip(_));
         let addresses = if is_known_here {
             resolve(&target.host, target.port, limits, means, progress).await?
@@ -98,7 +97,7 @@ impl Route {
             tls: None,
             elapsed: None,
         });
-        progress.report.proxy = Some(report.clone());
+        progress.handshake.report.proxy = Some(report.clone());
         self.choose(&addresses)?;
         let (host, port) = (&self.server.host, self.server.port);
         let addresses = resolve(host, port, limits, means, progress).await?;
@@ -108,15 +107,15 @@ impl Route {
         let left = limits.left(Phase::Proxy, progress.began);
         // What is said of TLS in the report is about the server's.
         let mut apart = Progress::new(target, Phase::Proxy);
-        apart.report.proxy = Some(report.clone());
+        apart.handshake.report.proxy = Some(report.clone());
         let deadline = progress.since.checked_add(left);
         let stream = {
             let tunnel = pin!(self.tunnel(stream, deadline, &mut apart));
             limits.within(Phase::Proxy, tunnel).await?
         };
-        report.tls = apart.report.tls;
+        report.tls = apart.handshake.report.tls;
         report.elapsed = Some(progress.since.elapsed());
-        progress.report.proxy = Some(report);
+        progress.handshake.report.proxy = Some(report);
         Ok(stream)
     }
 

@@ -55,10 +55,7 @@ impl Target {
     /// The URL without user name, password and query.
     pub(crate) fn shown(&self) -> String {
         let scheme = if self.secure { "wss" } else { "ws" };
-        let (path, _) = self
-            .resource
-            .split_once('?')
-            .unwrap_or((&self.resource, ""));
+        let (path, _) = split_once(&self.resource, b'?').unwrap_or((&self.resource, ""));
         let mut shown = String::with_capacity(SCHEME_AND_PORT + path.len());
         shown.push_str(scheme);
         if let Host::Unix(socket) = &self.host {
@@ -143,9 +140,11 @@ fn read(url: &str) -> Result<Target, Complaint> {
         Scheme::Wss => true,
         Scheme::WsUnix => return read_unix(rest),
     };
-    let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let (userinfo, host_and_port) = match authority.rsplit_once('@') {
-        Some((userinfo, host_and_port)) => (Some(userinfo), host_and_port),
+    // Bytes are looked for one by one: what is searched is shorter than what a fast search begins with.
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?'));
+    let (authority, resource) = rest.split_at(end.unwrap_or(rest.len()));
+    let (userinfo, host_and_port) = match authority.bytes().rposition(|byte| byte == b'@') {
+        Some(at) => (Some(&authority[..at]), &authority[at + 1..]),
         None => (None, authority),
     };
     let (host, port) = split_port(host_and_port)?;
@@ -176,6 +175,12 @@ fn check_characters(url: &str) -> Result<(), Complaint> {
     Ok(())
 }
 
+/// What stands in front of the first such byte and behind it.
+fn split_once(text: &str, ascii: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == ascii)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
 enum Scheme {
     Ws,
     Wss,
@@ -183,8 +188,7 @@ enum Scheme {
 }
 
 fn scheme(url: &str) -> Result<(Scheme, &str), Complaint> {
-    // A search for the one byte takes a fraction of one for all three.
-    let split = url.split_once(':');
+    let split = split_once(url, b':');
     let split = split.and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)));
     let Some((scheme, rest)) = split else {
         return Err("it does not begin with ws:// or wss://");
@@ -243,8 +247,8 @@ pub(super) fn split_port(host_and_port: &str) -> Result<(&str, &str), Complaint>
             None => Err("only a port may follow the closing bracket of an IPv6 address"),
         };
     }
-    let (host, port) = host_and_port.split_once(':').unwrap_or((host_and_port, ""));
-    if port.contains(':') {
+    let (host, port) = split_once(host_and_port, b':').unwrap_or((host_and_port, ""));
+    if port.bytes().any(|byte| byte == b':') {
         return Err("it has more than one colon in its host; put an IPv6 address in brackets");
     }
     Ok((host, port))
@@ -269,6 +273,13 @@ fn default_port(secure: bool) -> u16 {
 }
 
 pub(super) fn read_host(host: &str) -> Result<Host, Complaint> {
+    if is_usual_name(host) {
+        return Ok(Host::Name(host.to_owned()));
+    }
+    judge_host(host)
+}
+
+fn judge_host(host: &str) -> Result<Host, Complaint> {
     if let Some(address) = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
@@ -312,6 +323,33 @@ pub(super) fn read_host(host: &str) -> Result<Host, Complaint> {
         return Err("its host ends in a number and is not an IPv4 address");
     }
     Ok(Host::Name(host.to_ascii_lowercase()))
+}
+
+/// Whether it is nothing but a name, as nearly all hosts are: labels of letters in lower case, digits and
+/// hyphens, of which the last begins with a letter.
+fn is_usual_name(host: &str) -> bool {
+    let mut label = 0;
+    let mut begins_with_letter = false;
+    for byte in host.bytes() {
+        let is_letter = byte.is_ascii_lowercase();
+        if byte == b'.' {
+            if label == 0 {
+                return false;
+            }
+            label = 0;
+        } else if is_letter || byte.is_ascii_digit() || byte == b'-' {
+            if label == 0 {
+                begins_with_letter = is_letter;
+            }
+            label += 1;
+            if label > 63 {
+                return false;
+            }
+        } else {
+            return false;
+        }
+    }
+    label > 0 && begins_with_letter && host.len() <= 253
 }
 
 /// `user:password`, percent-decoded, as the value of `Authorization`; `None` if it is empty.

@@ -297,3 +297,43 @@ fn secrets_are_never_shown() {
         );
     }
 }
+
+#[test]
+fn the_short_way_to_a_host_leads_where_the_long_one_does() {
+    let alphabet = [
+        "a", "z", "0", "9", "x", "-", "_", ".", "A", ":", "\u{e9}", "%",
+    ];
+    let mut hosts = vec![String::new()];
+    let mut last = 0..1;
+    for _ in 0..4 {
+        let end = hosts.len();
+        for at in last {
+            let more: Vec<_> = alphabet.map(|end| hosts[at].clone() + end).into();
+            hosts.extend(more);
+        }
+        last = end..hosts.len();
+    }
+    let label = |len| "a".repeat(len);
+    for len in [63, 64] {
+        hosts.extend([
+            label(len),
+            format!("b.{}", label(len)),
+            format!("{}.b", label(len)),
+        ]);
+    }
+    for last in [61, 62] {
+        hosts.push(format!("{0}.{0}.{0}.{1}", label(63), label(last)));
+    }
+    let mut usual = 0;
+    for host in &hosts {
+        if is_usual_name(host) {
+            usual += 1;
+            assert_eq!(judge_host(host), Ok(Host::Name(host.clone())), "{host}");
+        }
+    }
+    assert!(
+        (1_000..hosts.len() / 2).contains(&usual),
+        "{usual} of {}",
+        hosts.len()
+    );
+}

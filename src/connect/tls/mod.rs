@@ -119,7 +119,7 @@ impl Connector {
         let (connected, refused) = verifier::watching(Box::pin(connecting)).await;
         let stream = connected.map_err(|error| failure(error, plain, refused.as_ref()))?;
         let agreed = agreed(stream.get_ref().1, progress.since.elapsed());
-        progress.report.tls = Some(Box::new(agreed));
+        progress.handshake.report.tls = Some(Box::new(agreed));
         Ok(stream.into())
     }
 }

@@ -110,7 +110,7 @@ async fn dial_as(
     host: &str,
     address: SocketAddr,
     tls: &Connector,
-) -> Result<Opened<Transport>, Error> {
+) -> Result<(Transport, Opened), Error> {
     let plan = plan(&format!("wss://{host}:{}/feed", address.port()));
     dial_with(
         &plan,
@@ -155,9 +155,9 @@ async fn a_certificate_of_a_trusted_authority_is_accepted() {
     let address = serve(authority.localhost().server_config(None)).await;
     let tls = connector_of(trusting(&authority));
     for host in ["localhost", "LOCALHOST", "localhost.", "127.0.0.1"] {
-        let opened = dial_as(host, address, &tls).await.unwrap();
-        assert!(opened.stream.is_tls());
-        assert_eq!(opened.stream.peer_addr().unwrap(), address);
+        let (stream, opened) = dial_as(host, address, &tls).await.unwrap();
+        assert!(stream.is_tls());
+        assert_eq!(stream.peer_addr().unwrap(), address);
         let report = opened.handshake.report();
         let tls = report.tls.as_ref().unwrap();
         assert_eq!(tls.version, "TLS 1.3");
