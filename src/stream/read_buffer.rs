@@ -63,6 +63,12 @@ impl ReadBuffer {
         (&bytes[self.start..self.end], &mut self.start)
     }
 
+    /// Whether slices cost less than copies: some of this buffer were given already, or many will be.
+    #[inline]
+    pub(super) fn is_bulk(&self) -> bool {
+        !self.shared.is_empty() || self.end - self.start >= BULK
+    }
+
     #[inline]
     pub(super) fn consume(&mut self, count: usize) {
         debug_assert!(count <= self.end - self.start);
@@ -225,6 +231,9 @@ impl ReadBuffer {
         shared
     }
 }
+
+/// A backlog: so many bytes are a dozen messages of a size that is a question.
+const BULK: usize = 8 << 10;
 
 /// Little is expected where nobody reads: Pongs, and what is pushed unasked.
 const AT_ONCE_UNASKED: usize = 2 << 10;

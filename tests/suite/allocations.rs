@@ -79,6 +79,32 @@ fn a_message_that_is_kept_holds_little_more_than_its_bytes() {
     });
 }
 
+/// Those of a backlog are slices of what was read, and together they hold no more than that.
+#[test]
+fn a_backlog_of_a_kib_each_is_neither_copied_nor_held_twice() {
+    paused(async {
+        let io = Endless::new(Vec::new(), binary([7; 1_000]).bytes().repeat(100));
+        let mut ws = upgraded(io.turns(200, Exhausted::Blocks), Config::default());
+        for _ in 0..2_000 {
+            ws.next().await.unwrap().unwrap();
+        }
+        let meter = Meter::start();
+        for _ in 0..5_000 {
+            assert_eq!(ws.next().await.unwrap().unwrap().len(), 1_000);
+        }
+        let allocations = meter.allocations();
+        assert!(allocations <= 500, "{allocations} for 5,000 messages");
+
+        let mut kept: Vec<Message> = Vec::with_capacity(10_000);
+        let meter = Meter::start();
+        for _ in 0..10_000 {
+            kept.push(ws.next().await.unwrap().unwrap());
+        }
+        let each = meter.live() / 10_000;
+        assert!(each <= 1_100, "{each} bytes for a message of 1,000");
+    });
+}
+
 #[test]
 fn feeding_borrowed_texts_allocates_next_to_nothing() {
     paused(async {
