@@ -165,7 +165,8 @@ impl ClientBuilder {
 ///
 /// # Panics
 ///
-/// When awaited: on a tokio runtime without the time and I/O drivers, as tokio does.
+/// When awaited: on a tokio runtime without the time and I/O drivers, as tokio does, once there is
+/// something to wait for.
 ///
 /// # Cancel safety
 ///

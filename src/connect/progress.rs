@@ -2,16 +2,15 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use http::StatusCode;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::task::coop;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Target, tcp};
-use crate::deflate::AgreedDeflate;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::handshake::{Handshake, KeptHead};
+use crate::handshake::Handshake;
 use crate::report::{ConnectReport, Failure};
 use crate::trace;
 
@@ -57,16 +56,9 @@ impl Progress {
         trace::entered(phase);
     }
 
-    /// The server has accepted.
-    pub(super) fn accepted(&mut self, head: KeptHead, deflate: Option<AgreedDeflate>) {
-        self.answered(head.status());
-        self.handshake.accept(head, deflate);
-    }
-
     /// The server's answer has come.
-    pub(super) fn answered(&mut self, status: StatusCode) {
+    pub(super) fn answered(&mut self) {
         let now = Instant::now();
-        self.handshake.report.status = Some(status);
         self.handshake.report.upgrade = Some(now - self.since);
         self.answered = Some(now);
     }
@@ -227,16 +219,18 @@ impl Limits {
         let Some(deadline) = began.checked_add(self.whole) else {
             return work.await;
         };
-        let mut work = work;
-        // What has nothing to wait for needs no timer.
-        if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
-            return done;
-        }
-        // Elsewhere, because no room is kept for it until then.
-        match Box::pin(timeout_at(deadline, work)).await {
-            Ok(done) => done,
-            Err(_) => Err(Stop::Late(Limit::Whole(self.whole))),
-        }
+        let (mut work, mut timer) = (work, None);
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(done);
+            }
+            // Made when there is something to wait for.
+            let timer =
+                timer.get_or_insert_with(|| Box::pin(coop::unconstrained(sleep_until(deadline))));
+            ready!(timer.as_mut().poll(cx));
+            Poll::Ready(Err(Stop::Late(Limit::Whole(self.whole))))
+        })
+        .await
     }
 
     /// The first limit that makes no sense, by the name of its setter.

@@ -74,17 +74,19 @@ where
             break found;
         }
     };
+    progress.answered();
+    let handshake = &mut progress.handshake;
     Ok(match found {
         handshake::Answer::Accepted(head, deflate) => {
             if plan.cookies.is_some() {
                 keep_cookies(plan, head.to_response().headers());
             }
-            progress.accepted(head, deflate);
+            handshake.accept(head, deflate);
             Answer::Accepted(buffer)
         }
         handshake::Answer::Refused(head) => {
             keep_cookies(plan, head.headers());
-            progress.answered(head.status());
+            handshake.report.status = Some(head.status());
             Answer::Refused(Box::new(Refusal {
                 note: redirect::note(&head, target),
                 head: *head,

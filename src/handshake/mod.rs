@@ -66,6 +66,7 @@ impl Handshake {
 
     /// The server has accepted, and agreed to this.
     pub(crate) fn accept(&mut self, head: KeptHead, deflate: Option<AgreedDeflate>) {
+        self.report.status = Some(head.status());
         self.head = head;
         self.deflate = deflate;
     }

@@ -20,8 +20,10 @@ pub(super) struct ReadBuffer {
     end: usize,
     /// How much is read at once.
     at_once: usize,
-    /// So many messages are still to be copied, because slices given before were being held.
-    unshared: u8,
+    /// So many reads are still to be copied from, because slices given before were being held.
+    unshared: u16,
+    /// How many it will be when that is seen again.
+    unshared_next: u16,
     /// Whether something was read since somebody last asked.
     pub(super) fresh: bool,
 }
@@ -37,6 +39,7 @@ impl ReadBuffer {
             end,
             at_once: pool::BUFFER_SIZE,
             unshared: 0,
+            unshared_next: COPIED,
             fresh: true,
         }
     }
@@ -63,10 +66,12 @@ impl ReadBuffer {
         (&bytes[self.start..self.end], &mut self.start)
     }
 
-    /// Whether slices cost less than copies: some of this buffer were given already, or many will be.
+    /// Whether a message that is neither small nor large is to be a slice: if some of this buffer were
+    /// given already, or many will be, and nobody was seen to keep them.
     #[inline]
     pub(super) fn is_bulk(&self) -> bool {
-        !self.shared.is_empty() || self.end - self.start >= BULK
+        let is_bulk = !self.shared.is_empty() || self.end - self.start >= BULK;
+        is_bulk && self.unshared == 0
     }
 
     #[inline]
@@ -79,7 +84,6 @@ impl ReadBuffer {
     /// are being kept. Then a copy, so that nobody's few bytes hold a whole buffer.
     pub(super) fn share(&mut self, part: Range<usize>) -> Bytes {
         if self.unshared > 0 {
-            self.unshared -= 1;
             return Bytes::copy_from_slice(&self.unread()[part]);
         }
         if self.shared.is_empty() {
@@ -100,6 +104,7 @@ impl ReadBuffer {
         cx: &mut Context<'_>,
         wanted: usize,
     ) -> Poll<io::Result<usize>> {
+        self.unshared = self.unshared.saturating_sub(1);
         if self.start < self.end {
             self.make_room(wanted);
         } else {
@@ -227,7 +232,8 @@ impl ReadBuffer {
             self.own = Vec::from(shared).into();
             return Bytes::new();
         }
-        self.unshared = COPIED;
+        self.unshared = self.unshared_next;
+        self.unshared_next = self.unshared.saturating_mul(2).min(MOST_COPIED);
         shared
     }
 }
@@ -244,9 +250,10 @@ const BEFORE_LARGE: usize = 512;
 /// An incomplete frame of this size is moved at each read: 60 ns at most.
 const MOVED: usize = 4 << 10;
 
-/// So many messages are copied before it is tried again whether slices are dropped soon. At worst
-/// each of so many messages that are kept holds one more KiB than it needs.
-const COPIED: u8 = 64;
+/// So many reads are copied from before it is tried again whether slices are dropped soon, and twice as
+/// many each time that they are not: who keeps one message in a hundred would hold a buffer for each.
+const COPIED: u16 = 64;
+const MOST_COPIED: u16 = 1 << 12;
 
 impl Drop for ReadBuffer {
     fn drop(&mut self) {
@@ -315,18 +322,20 @@ mod tests {
     #[test]
     fn whoever_keeps_slices_gets_copies() {
         let mut buffer = ReadBuffer::new(Bytes::new());
-        assert_eq!(fill(&mut buffer, &mut &b"ab"[..]), Poll::Ready(2));
-        let kept = buffer.share(0..2);
-        buffer.consume(2);
-        for _ in 0..COPIED {
-            assert_eq!(fill(&mut buffer, &mut &b"cd"[..]), Poll::Ready(2));
-            let copy = buffer.share(0..2);
-            assert_ne!(copy.as_ptr(), buffer.unread().as_ptr());
+        let mut kept = Vec::new();
+        for copies in [COPIED, 2 * COPIED, 4 * COPIED] {
+            assert_eq!(fill(&mut buffer, &mut &b"ab"[..]), Poll::Ready(2));
+            kept.push(buffer.share(0..2));
+            assert_eq!(kept.last().unwrap().as_ptr(), buffer.unread().as_ptr());
             buffer.consume(2);
+            for _ in 0..copies {
+                assert_eq!(fill(&mut buffer, &mut &b"cd"[..]), Poll::Ready(2));
+                let copy = buffer.share(0..2);
+                assert_ne!(copy.as_ptr(), buffer.unread().as_ptr());
+                buffer.consume(2);
+            }
         }
-        assert_eq!(fill(&mut buffer, &mut &b"ef"[..]), Poll::Ready(2));
-        assert_eq!(buffer.share(0..2).as_ptr(), buffer.unread().as_ptr());
-        assert_eq!(kept, "ab");
+        assert_eq!(kept, ["ab"; 3]);
     }
 
     #[test]

@@ -105,6 +105,30 @@ fn a_backlog_of_a_kib_each_is_neither_copied_nor_held_twice() {
     });
 }
 
+/// The last value of some rare key, from a feed of many: it does not hold the buffer that it came in.
+#[test]
+fn one_message_in_a_hundred_that_is_kept_holds_little_more_than_its_bytes() {
+    paused(async {
+        for len in [600, 1_500] {
+            let io = Endless::new(Vec::new(), binary(vec![7; len]).bytes().repeat(100));
+            let mut ws = upgraded(io.turns(2_100, Exhausted::Blocks), Config::default());
+            for _ in 0..2_000 {
+                ws.next().await.unwrap().unwrap();
+            }
+            let mut kept: Vec<Message> = Vec::with_capacity(2_000);
+            let meter = Meter::start();
+            for number in 0..200_000 {
+                let message = ws.next().await.unwrap().unwrap();
+                if number % 100 == 0 {
+                    kept.push(message);
+                }
+            }
+            let each = usize::try_from(meter.live()).unwrap() / kept.len();
+            assert!(each <= len + 700, "{each} bytes for a message of {len}");
+        }
+    });
+}
+
 #[test]
 fn feeding_borrowed_texts_allocates_next_to_nothing() {
     paused(async {
