@@ -61,6 +61,16 @@ impl<'f, 'a> Head<'f, 'a> {
         !self.status.is_informational() || self.status == StatusCode::SWITCHING_PROTOCOLS
     }
 
+    /// The values of all fields with this name, in the order in which they came.
+    pub(super) fn values<'n>(
+        &self,
+        name: &'n str,
+    ) -> impl Iterator<Item = &'a [u8]> + use<'n, 'f, 'a> {
+        let fields = self.fields.iter();
+        let named = fields.filter(move |field| field.name.eq_ignore_ascii_case(name));
+        named.map(|field| field.value)
+    }
+
     /// A copy of its own size: an open connection keeps it, and the buffer is large.
     pub(crate) fn keep(&self) -> KeptHead {
         KeptHead {
@@ -88,9 +98,7 @@ impl KeptHead {
     pub(super) fn value(&self, name: &str) -> Option<&[u8]> {
         let mut room = NO_FIELDS;
         let head = Head::parse(&self.text, &mut room).ok()??;
-        let mut fields = head.fields.iter();
-        let found = fields.find(|field| field.name.eq_ignore_ascii_case(name))?;
-        Some(found.value)
+        head.values(name).next()
     }
 
     /// The same as a value of [`http`]. Its fields share the text.

@@ -134,17 +134,12 @@ fn check_upgrade(fields: &Fields<'_>) -> Result<(), String> {
 
 /// Item 3: the token stands anywhere in the list that all fields make together.
 fn check_connection(head: &Head<'_, '_>) -> Result<(), String> {
-    let is_connection = |field: &&httparse::Header<'_>| {
-        let name = field.name;
-        name.eq_ignore_ascii_case("connection")
-    };
-    let mut values = head.fields.iter().filter(is_connection).map(|it| it.value);
     let is_upgrade = |token: &[u8]| token.eq_ignore_ascii_case(b"upgrade");
+    let mut values = head.values("connection");
     if values.any(|value| is_upgrade(value) || list_elements(value).any(is_upgrade)) {
         return Ok(());
     }
-    let values = head.fields.iter().filter(is_connection).map(|it| it.value);
-    let values: Vec<_> = values.collect();
+    let values: Vec<_> = head.values("connection").collect();
     Err(if values.is_empty() {
         "it is missing".to_owned()
     } else {

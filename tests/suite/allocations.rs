@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use longwire::{Config, Message};
+use longwire::{Config, Message, WsStream};
 
 use crate::support::alloc::Meter;
 use crate::support::io::{Endless, Exhausted};
@@ -37,15 +37,21 @@ fn trades() -> Vec<u8> {
     frames
 }
 
+/// A backlog of so many turns of a hundred frames, of which the first 2,000 have been received.
+async fn feed(frames: Vec<u8>, turns: usize) -> WsStream<Endless> {
+    let io = Endless::new(Vec::new(), frames).turns(turns, Exhausted::Blocks);
+    let mut ws = upgraded(io, Config::default());
+    for _ in 0..2_000 {
+        ws.next().await.unwrap().unwrap();
+    }
+    ws
+}
+
 #[test]
 fn receiving_allocates_each_messages_own_bytes_and_nothing_else() {
     paused(async {
         for frames in [trades(), binary([7; 150]).bytes().repeat(100)] {
-            let io = Endless::new(Vec::new(), frames).turns(MESSAGES / 100 + 20, Exhausted::Blocks);
-            let mut ws = upgraded(io, Config::default());
-            for _ in 0..2_000 {
-                ws.next().await.unwrap().unwrap();
-            }
+            let mut ws = feed(frames, MESSAGES / 100 + 20).await;
             let meter = Meter::start();
             for _ in 0..MESSAGES {
                 let message = ws.next().await.unwrap().unwrap();
@@ -64,11 +70,7 @@ fn receiving_allocates_each_messages_own_bytes_and_nothing_else() {
 #[test]
 fn a_message_that_is_kept_holds_little_more_than_its_bytes() {
     paused(async {
-        let io = Endless::new(Vec::new(), trades()).turns(200, Exhausted::Blocks);
-        let mut ws = upgraded(io, Config::default());
-        for _ in 0..2_000 {
-            ws.next().await.unwrap().unwrap();
-        }
+        let mut ws = feed(trades(), 200).await;
         let mut kept: Vec<Message> = Vec::with_capacity(10_000);
         let meter = Meter::start();
         for _ in 0..10_000 {
@@ -83,11 +85,7 @@ fn a_message_that_is_kept_holds_little_more_than_its_bytes() {
 #[test]
 fn a_backlog_of_a_kib_each_is_neither_copied_nor_held_twice() {
     paused(async {
-        let io = Endless::new(Vec::new(), binary([7; 1_000]).bytes().repeat(100));
-        let mut ws = upgraded(io.turns(200, Exhausted::Blocks), Config::default());
-        for _ in 0..2_000 {
-            ws.next().await.unwrap().unwrap();
-        }
+        let mut ws = feed(binary([7; 1_000]).bytes().repeat(100), 200).await;
         let meter = Meter::start();
         for _ in 0..5_000 {
             assert_eq!(ws.next().await.unwrap().unwrap().len(), 1_000);
@@ -110,11 +108,7 @@ fn a_backlog_of_a_kib_each_is_neither_copied_nor_held_twice() {
 fn one_message_in_a_hundred_that_is_kept_holds_little_more_than_its_bytes() {
     paused(async {
         for len in [600, 1_500] {
-            let io = Endless::new(Vec::new(), binary(vec![7; len]).bytes().repeat(100));
-            let mut ws = upgraded(io.turns(2_100, Exhausted::Blocks), Config::default());
-            for _ in 0..2_000 {
-                ws.next().await.unwrap().unwrap();
-            }
+            let mut ws = feed(binary(vec![7; len]).bytes().repeat(100), 2_100).await;
             let mut kept: Vec<Message> = Vec::with_capacity(2_000);
             let meter = Meter::start();
             for number in 0..200_000 {
