@@ -34,8 +34,9 @@ fn apply_words(payload: &mut [u8], key: [u8; 4]) {
     let word = word(key);
     let mut words = payload.chunks_exact_mut(8);
     for chunk in &mut words {
-        let masked = u64::from_ne_bytes(chunk.try_into().unwrap_or_default()) ^ word;
-        chunk.copy_from_slice(&masked.to_ne_bytes());
+        if let Some(bytes) = chunk.first_chunk_mut() {
+            *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
+        }
     }
     for (byte, key) in words.into_remainder().iter_mut().zip(word.to_ne_bytes()) {
         *byte ^= key;
@@ -67,8 +68,9 @@ fn copy_words(out: &mut [u8], payload: &[u8], key: [u8; 4]) {
     let mut to = out.chunks_exact_mut(8);
     let mut from = payload.chunks_exact(8);
     for (to, from) in (&mut to).zip(&mut from) {
-        let masked = u64::from_ne_bytes(from.try_into().unwrap_or_default()) ^ word;
-        to.copy_from_slice(&masked.to_ne_bytes());
+        if let (Some(to), Some(from)) = (to.first_chunk_mut(), from.first_chunk()) {
+            *to = (u64::from_ne_bytes(*from) ^ word).to_ne_bytes();
+        }
     }
     let rest = to.into_remainder().iter_mut().zip(from.remainder());
     for ((to, from), key) in rest.zip(word.to_ne_bytes()) {

@@ -13,16 +13,17 @@ pub(super) fn is_ascii(bytes: &[u8]) -> bool {
         return bytes.iter().fold(0, |seen, byte| seen | byte) < 0x80;
     };
     // The last block overlaps the one before it, so that no bytes are left over. There is no early
-    // way out: without it the loop becomes vector instructions.
-    let mut seen = *last;
+    // way out, and blocks are numbers, not arrays: of arrays the compiler makes single bytes as soon
+    // as it may use AVX2.
+    let mut seen = u128::from_ne_bytes(*last);
     for block in bytes.chunks_exact(BLOCK) {
-        for (seen, byte) in seen.iter_mut().zip(block) {
-            *seen |= byte;
-        }
+        seen |= u128::from_ne_bytes(block.try_into().unwrap_or_default());
     }
-    seen.iter().fold(0, |all, byte| all | byte) < 0x80
+    seen & HIGH == 0
 }
 
+/// The bit of each byte that no ASCII character has.
+const HIGH: u128 = u128::from_ne_bytes([0x80; BLOCK]);
 const LIMIT: usize = 512;
 const BLOCK: usize = 16;
 
