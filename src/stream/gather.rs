@@ -1,69 +1,75 @@
 //! The buffer in which frames are gathered, so that many small ones leave in one write.
 
-use super::pool;
+use super::pool::{self, BUFFER_SIZE, Buffer};
 
 /// Initialised memory that is filled from the beginning: small while little is sent, one of the
 /// pool's buffers when there is more.
 #[derive(Default)]
 pub(super) struct Gather {
-    buffer: Box<[u8]>,
-    end: usize,
-    /// The small buffer, while `buffer` is a large one.
+    /// Made when something is sent, and kept.
     small: Box<[u8]>,
+    /// In use instead of the small one, while there is one.
+    large: Option<Box<Buffer>>,
+    end: usize,
 }
 
 /// A buffer that nothing more is added to.
-pub(super) struct Full {
-    buffer: Box<[u8]>,
-    end: usize,
-}
+pub(super) struct Full(Gather);
 
 impl Gather {
     /// What has been gathered.
     #[inline]
     pub(super) fn filled(&self) -> &[u8] {
-        &self.buffer[..self.end]
+        match &self.large {
+            Some(large) => &large[..self.end],
+            None => &self.small[..self.end],
+        }
     }
 
     /// The memory behind it.
     #[inline]
     pub(super) fn room(&mut self) -> &mut [u8] {
-        &mut self.buffer[self.end..]
+        match &mut self.large {
+            Some(large) => &mut large[self.end..],
+            None => &mut self.small[self.end..],
+        }
     }
 
     /// `count` bytes of the room have been written to.
     #[inline]
     pub(super) fn fill(&mut self, count: usize) {
-        debug_assert!(count <= self.buffer.len() - self.end);
+        debug_assert!(count <= self.room().len());
         self.end += count;
     }
 
     /// Makes room for `count` more bytes, or for as many as a large buffer holds. Gives the buffer
     /// that is full with that, if any is.
-    #[cold]
+    #[inline]
     pub(super) fn make_room(&mut self, count: usize) -> Option<Full> {
-        if self.buffer.is_empty() {
-            self.buffer = std::mem::take(&mut self.small);
-            if self.buffer.is_empty() && count <= SMALL {
-                self.buffer = vec![0; SMALL].into();
+        if self.large.is_some() {
+            return if BUFFER_SIZE - self.end < count {
+                self.turn()
+            } else {
+                None
+            };
+        }
+        if self.small.is_empty() && count <= SMALL {
+            self.small = vec![0; SMALL].into();
+        }
+        if self.small.len() - self.end < count {
+            let mut large = pool::take();
+            if self.end > 0 {
+                large[..self.end].copy_from_slice(self.filled());
             }
+            self.large = Some(large);
         }
-        if self.buffer.len() - self.end >= count {
-            return None;
-        }
-        if self.buffer.len() > SMALL {
-            return self.turn();
-        }
-        let mut large = pool::take();
-        large[..self.end].copy_from_slice(self.filled());
-        self.small = std::mem::replace(&mut self.buffer, large);
         None
     }
 
     /// Goes on in a large buffer of its own.
     pub(super) fn turn(&mut self) -> Option<Full> {
         let full = self.seal();
-        pool::give(std::mem::replace(&mut self.buffer, pool::take()));
+        self.large.get_or_insert_with(pool::take);
         full
     }
 
@@ -72,48 +78,41 @@ impl Gather {
         if self.end == 0 {
             return None;
         }
-        let buffer = std::mem::take(&mut self.buffer);
-        Some(Full {
-            buffer,
-            end: std::mem::take(&mut self.end),
-        })
+        let large = self.large.take();
+        let small = match &large {
+            Some(_) => Box::default(),
+            None => std::mem::take(&mut self.small),
+        };
+        let end = std::mem::take(&mut self.end);
+        Some(Full(Self { small, large, end }))
     }
 
     /// Everything has been written: only the small buffer stays.
     #[inline]
     pub(super) fn release(&mut self) {
         self.end = 0;
-        if self.buffer.len() > SMALL {
-            self.release_large();
+        if let Some(large) = self.large.take() {
+            pool::give(large);
         }
     }
 
-    #[inline(never)]
-    fn release_large(&mut self) {
-        let small = std::mem::take(&mut self.small);
-        pool::give(std::mem::replace(&mut self.buffer, small));
-    }
-
     /// A buffer that was full has been written.
-    pub(super) fn take_back(&mut self, full: Full) {
-        if full.buffer.len() > SMALL {
-            pool::give(full.buffer);
-        } else if self.buffer.len() != SMALL {
-            // Of two small ones one is enough.
-            self.small = full.buffer;
+    pub(super) fn take_back(&mut self, Full(mut full): Full) {
+        if self.small.is_empty() {
+            self.small = std::mem::take(&mut full.small);
         }
     }
 }
 
 impl Full {
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.buffer[..self.end]
+        self.0.filled()
     }
 }
 
 impl Drop for Gather {
     fn drop(&mut self) {
-        pool::give(std::mem::take(&mut self.buffer));
+        self.release();
     }
 }
 
@@ -135,12 +134,13 @@ mod tests {
     fn what_is_small_moves_to_a_large_buffer_and_back() {
         let mut gather = Gather::default();
         assert!(put(&mut gather, b"one").is_none());
-        assert_eq!(gather.buffer.len(), SMALL);
+        assert!(gather.large.is_none());
         assert!(put(&mut gather, &[7; SMALL]).is_none());
-        assert_eq!(gather.buffer.len(), pool::BUFFER_SIZE);
+        assert!(gather.large.is_some());
         assert_eq!(gather.filled()[..5], [b'o', b'n', b'e', 7, 7]);
         gather.release();
-        assert_eq!((gather.buffer.len(), gather.filled().len()), (SMALL, 0));
+        assert!(gather.large.is_none());
+        assert_eq!((gather.small.len(), gather.filled().len()), (SMALL, 0));
     }
 
     #[test]

@@ -8,14 +8,15 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::pool;
+use super::pool::{self, BUFFER_SIZE, Buffer};
 
 /// Holds a buffer only while there are bytes in it.
 pub(super) struct ReadBuffer {
-    /// Initialised memory; empty while nothing is held, and while it is `shared`.
-    own: Box<[u8]>,
-    /// The same memory from when a slice of it was given until the next read.
-    shared: Bytes,
+    /// A buffer of the pool, to read into.
+    own: Option<Box<Buffer>>,
+    /// Where the bytes are if there is no such buffer: in it, but to be read only, from when a slice of
+    /// it was given until the next read; or in as much memory as they take, while nothing can be read.
+    kept: Bytes,
     start: usize,
     end: usize,
     /// How much is read at once.
@@ -31,17 +32,18 @@ pub(super) struct ReadBuffer {
 impl ReadBuffer {
     /// Begins with bytes that somebody else has read, such as those behind a 101 response.
     pub(super) fn new(read_already: Bytes) -> Self {
-        let end = read_already.len();
-        Self {
-            own: Vec::from(read_already).into(),
-            shared: Bytes::new(),
+        let mut buffer = Self {
+            own: None,
+            kept: Bytes::new(),
             start: 0,
-            end,
-            at_once: pool::BUFFER_SIZE,
+            end: 0,
+            at_once: BUFFER_SIZE,
             unshared: 0,
             unshared_next: COPIED,
             fresh: true,
-        }
+        };
+        buffer.keep(Vec::from(read_already));
+        buffer
     }
 
     /// Whether nothing is unread: less of a look than [`unread`](Self::unread).
@@ -52,16 +54,18 @@ impl ReadBuffer {
 
     #[inline]
     pub(super) fn unread(&self) -> &[u8] {
-        &self.bytes()[self.start..self.end]
+        match &self.own {
+            Some(own) => &own[self.start..self.end],
+            None => &self.kept[self.start..self.end],
+        }
     }
 
     /// What is unread, and how much of the buffer has been consumed: to lend the one and move on in
     /// the other.
     pub(super) fn lend(&mut self) -> (&[u8], &mut usize) {
-        let bytes: &[u8] = if self.shared.is_empty() {
-            &self.own
-        } else {
-            &self.shared
+        let bytes = match &self.own {
+            Some(own) => &own[..],
+            None => &self.kept,
         };
         (&bytes[self.start..self.end], &mut self.start)
     }
@@ -70,7 +74,7 @@ impl ReadBuffer {
     /// given already, or many will be, and nobody was seen to keep them.
     #[inline]
     pub(super) fn is_bulk(&self) -> bool {
-        let is_bulk = !self.shared.is_empty() || self.end - self.start >= BULK;
+        let is_bulk = self.own.is_none() || self.end - self.start >= BULK;
         is_bulk && self.unshared == 0
     }
 
@@ -86,10 +90,11 @@ impl ReadBuffer {
         if self.unshared > 0 {
             return Bytes::copy_from_slice(&self.unread()[part]);
         }
-        if self.shared.is_empty() {
-            self.shared = std::mem::take(&mut self.own).into();
+        if let Some(own) = self.own.take() {
+            let own: Box<[u8]> = own;
+            self.kept = own.into();
         }
-        self.shared
+        self.kept
             .slice(self.start + part.start..self.start + part.end)
     }
 
@@ -97,7 +102,11 @@ impl ReadBuffer {
     ///
     /// What is unread stays in front; room is made for it to become `wanted` bytes in all, which are
     /// no more than a buffer of the pool holds. When nothing can be read, [`park`](Self::park) follows.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "called at two places, one of them cold: out of line at both else"
+    )]
+    #[inline(always)]
     pub(super) fn poll_fill<T: AsyncRead + Unpin>(
         &mut self,
         io: &mut T,
@@ -109,19 +118,17 @@ impl ReadBuffer {
             self.make_room(wanted);
         } else {
             (self.start, self.end) = (0, 0);
-            if !self.shared.is_empty() {
+            if !self.kept.is_empty() {
                 self.take_back();
             }
-            if self.own.len() != pool::BUFFER_SIZE {
-                self.own = pool::take();
-            }
         }
-        let most = self.own.len().min(self.end + self.at_once);
-        let mut room = ReadBuf::new(&mut self.own[self.end..most]);
+        let own = self.own.get_or_insert_with(pool::take);
+        let most = BUFFER_SIZE.min(self.end + self.at_once);
+        let mut room = ReadBuf::new(&mut own[self.end..most]);
         ready!(Pin::new(io).poll_read(cx, &mut room))?;
         let count = room.filled().len();
         if count == self.at_once {
-            self.at_once = pool::BUFFER_SIZE;
+            self.at_once = BUFFER_SIZE;
         }
         self.end += count;
         self.fresh = true;
@@ -135,7 +142,7 @@ impl ReadBuffer {
         io: &mut T,
         cx: &mut Context<'_>,
     ) -> Option<Poll<io::Result<usize>>> {
-        if self.unread().len() >= pool::BUFFER_SIZE / 2 {
+        if self.unread().len() >= BUFFER_SIZE / 2 {
             return None;
         }
         let mut room = [0; AT_ONCE_UNASKED];
@@ -146,8 +153,7 @@ impl ReadBuffer {
             all.extend_from_slice(self.unread());
             all.extend_from_slice(read);
             self.clear();
-            self.end = all.len();
-            self.own = all.into();
+            self.keep(all);
             self.fresh = true;
             read.len()
         }))
@@ -162,36 +168,36 @@ impl ReadBuffer {
     /// Nothing can be read now: keeps what is unread, and no buffer.
     #[inline]
     pub(super) fn park(&mut self) {
-        if !self.is_empty() || !self.shared.is_empty() {
+        if !self.is_empty() {
             return self.park_unread();
         }
         (self.start, self.end) = (0, 0);
-        pool::give(std::mem::take(&mut self.own));
+        if let Some(own) = self.own.take() {
+            pool::give(own);
+        }
     }
 
     #[inline(never)]
     fn park_unread(&mut self) {
-        let kept: Box<[u8]> = self.unread().into();
+        let unread = self.unread().to_vec();
         self.clear();
-        self.end = kept.len();
-        self.own = kept;
+        self.keep(unread);
+    }
+
+    /// Goes on with bytes that are in no buffer.
+    fn keep(&mut self, bytes: Vec<u8>) {
+        self.end = bytes.len();
+        self.kept = bytes.into_boxed_slice().into();
     }
 
     /// Drops everything and gives the memory back.
     pub(super) fn clear(&mut self) {
         (self.start, self.end) = (0, 0);
-        if !self.shared.is_empty() {
+        if !self.kept.is_empty() {
             self.take_back();
         }
-        pool::give(std::mem::take(&mut self.own));
-    }
-
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        if self.shared.is_empty() {
-            &self.own
-        } else {
-            &self.shared
+        if let Some(own) = self.own.take() {
+            pool::give(own);
         }
     }
 
@@ -201,40 +207,41 @@ impl ReadBuffer {
     fn make_room(&mut self, wanted: usize) {
         let unread = self.start..self.end;
         let wanted = wanted.max(unread.len() + 1);
-        debug_assert!(
-            wanted <= pool::BUFFER_SIZE,
-            "a longer frame is not kept here"
-        );
-        let mut old = Bytes::new();
-        if !self.shared.is_empty() {
-            old = self.take_back();
+        debug_assert!(wanted <= BUFFER_SIZE, "a longer frame is not kept here");
+        let mut kept = Bytes::new();
+        if !self.kept.is_empty() {
+            kept = self.take_back();
         }
-        if self.own.len() == pool::BUFFER_SIZE {
-            if unread.len() > MOVED && self.start + wanted <= pool::BUFFER_SIZE {
+        if let Some(own) = &mut self.own {
+            if unread.len() > MOVED && self.start + wanted <= BUFFER_SIZE {
                 return;
             }
-            self.own.copy_within(unread.clone(), 0);
+            own.copy_within(unread.clone(), 0);
         } else {
-            let bytes = if old.is_empty() { &self.own } else { &old[..] };
-            let mut buffer = pool::take();
-            buffer[..unread.len()].copy_from_slice(&bytes[unread.clone()]);
-            self.own = buffer;
+            let mut own = pool::take();
+            own[..unread.len()].copy_from_slice(&kept[unread.clone()]);
+            self.own = Some(own);
         }
         (self.start, self.end) = (0, unread.len());
     }
 
     /// Ends the sharing. The buffer is our own again if all slices of it are gone; else it is given,
-    /// and messages are copied for a while.
+    /// and messages are copied for a while. Given as well is what was in no buffer.
     #[cold]
     fn take_back(&mut self) -> Bytes {
-        let shared = std::mem::take(&mut self.shared);
-        if shared.is_unique() {
-            self.own = Vec::from(shared).into();
-            return Bytes::new();
+        let kept = std::mem::take(&mut self.kept);
+        if !kept.is_unique() {
+            self.unshared = self.unshared_next;
+            self.unshared_next = self.unshared.saturating_mul(2).min(MOST_COPIED);
+            return kept;
         }
-        self.unshared = self.unshared_next;
-        self.unshared_next = self.unshared.saturating_mul(2).min(MOST_COPIED);
-        shared
+        match Vec::from(kept).into_boxed_slice().try_into() {
+            Ok(buffer) => {
+                self.own = Some(buffer);
+                Bytes::new()
+            }
+            Err(kept) => kept.into(),
+        }
     }
 }
 
@@ -291,7 +298,7 @@ mod tests {
         assert_eq!(fill(&mut buffer, &mut near), Poll::Pending);
         buffer.park();
         assert_eq!(buffer.unread(), b"ab");
-        assert!(buffer.own.len() == 2);
+        assert!(buffer.own.is_none() && buffer.kept.len() == 2);
     }
 
     #[test]
@@ -341,14 +348,11 @@ mod tests {
     #[test]
     fn room_is_made_for_a_frame_of_the_size_of_the_buffer() {
         let mut buffer = ReadBuffer::new(Bytes::new());
-        let bytes = vec![7; pool::BUFFER_SIZE];
-        assert_eq!(
-            fill(&mut buffer, &mut &bytes[..]),
-            Poll::Ready(pool::BUFFER_SIZE)
-        );
+        let bytes = vec![7; BUFFER_SIZE];
+        assert_eq!(fill(&mut buffer, &mut &bytes[..]), Poll::Ready(BUFFER_SIZE));
         buffer.consume(10_000);
         let cx = &mut Context::from_waker(Waker::noop());
-        let polled = buffer.poll_fill(&mut &bytes[..], cx, pool::BUFFER_SIZE);
+        let polled = buffer.poll_fill(&mut &bytes[..], cx, BUFFER_SIZE);
         assert!(matches!(polled, Poll::Ready(Ok(10_000))));
         assert_eq!(buffer.unread(), bytes);
     }
