@@ -51,7 +51,7 @@ fn copy_to_spare(bytes: &[u8]) -> Bytes {
 
 #[inline]
 fn take() -> Option<Box<[u8]>> {
-    LEN.set(0);
+    LEN.with(|len| len.set(0));
     // While the thread ends, it may be gone before the last connection.
     MEMORY.try_with(Cell::take).ok().flatten()
 }
@@ -60,7 +60,7 @@ fn take() -> Option<Box<[u8]>> {
 fn put(memory: Box<[u8]>) {
     let len = memory.len();
     if MEMORY.try_with(|kept| kept.set(Some(memory))).is_ok() {
-        LEN.set(len);
+        LEN.with(|kept| kept.set(len));
     }
 }
 

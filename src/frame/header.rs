@@ -95,10 +95,10 @@ impl Header {
     }
 
     /// Looks for the usual case, and for nothing else: a message in one frame, no reserved bit, not
-    /// masked, its length in the shortest form. Its kind, and where its payload is or will be, which
-    /// may be beyond `bytes`; `None` means that [`parse`](Self::parse) must look.
+    /// masked, its length in the shortest form, and at most 1 MiB. `None` means that
+    /// [`parse`](Self::parse) must look.
     #[inline]
-    pub(crate) fn whole_message(bytes: &[u8]) -> Option<(Opcode, Range<usize>)> {
+    pub(crate) fn whole_message(bytes: &[u8]) -> Option<MessageHeader> {
         let [first, second, rest @ ..] = bytes else {
             return None;
         };
@@ -107,13 +107,17 @@ impl Header {
             BINARY => Opcode::Binary,
             _ => return None,
         };
-        let range = match *second {
-            short @ 0..=125 => 2..2 + usize::from(short),
-            LEN_16 => medium(rest)?,
-            LEN_64 => large(rest)?,
+        let (header, len) = match *second {
+            short @ 0..=125 => (2, usize::from(short)),
+            LEN_16 => (4, medium(rest)?),
+            LEN_64 => (10, large(rest)?),
             _ => return None,
         };
-        Some((opcode, range))
+        Some(MessageHeader {
+            opcode,
+            header,
+            len,
+        })
     }
 
     /// The kind of a message whose first fragment begins `bytes`, as far as its first byte tells.
@@ -139,12 +143,12 @@ impl Header {
             TEXT | BINARY if begins => false,
             _ => return None,
         };
-        let range = match *second {
-            short @ 0..=125 => 2..2 + usize::from(short),
-            LEN_16 => medium(rest)?,
+        let (header, len) = match *second {
+            short @ 0..=125 => (2, usize::from(short)),
+            LEN_16 => (4, medium(rest)?),
             _ => return None,
         };
-        Some((fin, range))
+        Some((fin, header..header + len))
     }
 
     /// Writes the header to the beginning of `out`, with the length in its shortest form; how many
@@ -178,23 +182,33 @@ impl Header {
     }
 }
 
-/// Where the payload is whose 16-bit length begins `rest`.
-#[inline]
-fn medium(rest: &[u8]) -> Option<Range<usize>> {
-    let (extended, _) = rest.split_first_chunk::<2>()?;
-    let len = u16::from_be_bytes(*extended);
-    (len >= 126).then_some(4..4 + usize::from(len))
+/// What the header of a message in one frame says; the message may be still to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MessageHeader {
+    pub(crate) opcode: Opcode,
+    /// How many bytes the header takes.
+    pub(crate) header: usize,
+    /// The length of the payload.
+    pub(crate) len: usize,
 }
 
-/// Where the payload is whose 64-bit length begins `rest`; longer ones than 1 MiB are not usual.
+/// The 16-bit length that begins `rest`.
+#[inline]
+fn medium(rest: &[u8]) -> Option<usize> {
+    let (extended, _) = rest.split_first_chunk::<2>()?;
+    let len = u16::from_be_bytes(*extended);
+    (len >= 126).then_some(usize::from(len))
+}
+
+/// The 64-bit length that begins `rest`; longer ones than 1 MiB are not usual.
 #[cold]
-fn large(rest: &[u8]) -> Option<Range<usize>> {
+fn large(rest: &[u8]) -> Option<usize> {
     let (extended, _) = rest.split_first_chunk::<8>()?;
     let len = u64::from_be_bytes(*extended);
     if !(0x1_0000..1 << 20).contains(&len) {
         return None;
     }
-    Some(10..10 + usize::try_from(len).ok()?)
+    usize::try_from(len).ok()
 }
 
 /// The 7-bit length that stands for `len`: the length itself, or the mark of a longer form.
@@ -302,25 +316,33 @@ mod tests {
                     let bytes = [&[first, second], extended, &payload].concat();
                     for cut in [1, 2, 3, 4, 10, 129, 130, 131, 260, bytes.len()] {
                         let bytes = &bytes[..cut];
-                        let Some((opcode, range)) = Header::whole_message(bytes) else {
+                        let Some(whole) = Header::whole_message(bytes) else {
                             continue;
                         };
                         let (header, used) = parse(bytes).unwrap().unwrap();
                         assert!(header.fin && header.rsv == 0 && header.mask.is_none());
-                        assert_eq!((header.opcode, used), (opcode, range.start));
-                        assert_eq!(header.len, range.len() as u64);
+                        assert_eq!((header.opcode, used), (whole.opcode, whole.header));
+                        assert_eq!(header.len, whole.len as u64);
                     }
                 }
             }
         }
-        assert_eq!(
-            Header::whole_message(&[0x82, 1]),
-            Some((Opcode::Binary, 2..3))
-        );
-        assert_eq!(
-            Header::whole_message(&[0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
-            Some((Opcode::Text, 10..0x1_000a))
-        );
+        for (bytes, opcode, header, len) in [
+            (&[0x82, 1][..], Opcode::Binary, 2, 1),
+            (
+                &[0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0],
+                Opcode::Text,
+                10,
+                0x1_0000,
+            ),
+        ] {
+            let whole = MessageHeader {
+                opcode,
+                header,
+                len,
+            };
+            assert_eq!(Header::whole_message(bytes), Some(whole));
+        }
     }
 
     #[test]

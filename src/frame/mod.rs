@@ -26,7 +26,7 @@ use bytes::Bytes;
 use crate::close_code::CloseCode;
 
 pub(crate) use self::control::{ControlPayload, MAX_CONTROL_PAYLOAD};
-pub(crate) use self::header::{Header, MAX_HEADER, RSV1};
+pub(crate) use self::header::{Header, MAX_HEADER, MessageHeader, RSV1};
 
 /// What a frame is (RFC 6455 §5.2). The ten reserved opcodes cannot be expressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

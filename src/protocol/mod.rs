@@ -15,8 +15,6 @@ pub(crate) mod keepalive;
 mod parts;
 mod round_trips;
 
-use std::ops::Range;
-
 use bytes::BufMut;
 
 use self::assembler::Assembler;
@@ -31,7 +29,7 @@ use crate::codec::FrameCodec;
 use crate::config::Config;
 use crate::deflate::AgreedDeflate;
 use crate::error::ProtocolError;
-use crate::frame::{ControlPayload, Header, MAX_HEADER, Opcode, RSV1};
+use crate::frame::{ControlPayload, Header, MAX_HEADER, MessageHeader, Opcode, RSV1};
 use crate::message::{CloseInfo, Message};
 
 /// The state of one connection.
@@ -52,6 +50,14 @@ pub(crate) struct Protocol {
     fragment_size: usize,
     /// The longest message that is sent as it is and in one frame, whatever is in it.
     max_plain: usize,
+}
+
+/// A message that lies whole at the beginning of what was read.
+pub(crate) struct WholeMessage<'a> {
+    pub(crate) opcode: Opcode,
+    pub(crate) payload: &'a [u8],
+    /// How many bytes it takes with its header.
+    pub(crate) taken: usize,
 }
 
 /// What the peer's bytes came to.
@@ -98,26 +104,37 @@ impl Protocol {
         }
     }
 
-    /// The short path: a message in one frame that lies whole at the beginning of `input`. Its kind
-    /// and where its payload is; `None` says nothing but that [`receive`](Self::receive) must look.
+    /// The short path: a message in one frame that lies whole at the beginning of `input`. `None` says
+    /// nothing but that [`receive`](Self::receive) must look.
     #[inline]
-    pub(crate) fn whole_message(&self, input: &[u8]) -> Option<(Opcode, Range<usize>)> {
-        let (opcode, range) = Header::whole_message(input)?;
-        (range.end <= input.len() && range.len() <= self.max_whole && self.assembler.is_idle())
-            .then_some((opcode, range))
+    pub(crate) fn whole_message<'a>(&self, input: &'a [u8]) -> Option<WholeMessage<'a>> {
+        let MessageHeader {
+            opcode,
+            header,
+            len,
+        } = Header::whole_message(input)?;
+        if len > self.max_whole || !self.assembler.is_idle() {
+            return None;
+        }
+        Some(WholeMessage {
+            opcode,
+            payload: input.get(header..)?.get(..len)?,
+            taken: header + len,
+        })
     }
 
     /// How long a frame at the beginning of `input` is in all that has not fully arrived, if it is a
     /// message by itself: then it need not be taken in parts. [`receive`](Self::receive) may still
     /// take it, and must when nothing more comes for now, since a text fails at its first bad byte.
     pub(crate) fn incomplete_message(&self, input: &[u8]) -> Option<usize> {
-        let (_, range) = Header::whole_message(input).or_else(|| self.marked_message(input))?;
-        (range.end > input.len() && range.len() <= self.max_whole && self.assembler.is_idle())
-            .then_some(range.end)
+        let whole = Header::whole_message(input).or_else(|| self.marked_message(input))?;
+        let end = whole.header + whole.len;
+        (end > input.len() && whole.len <= self.max_whole && self.assembler.is_idle())
+            .then_some(end)
     }
 
     /// As [`Header::whole_message`], for one that is compressed, if that was agreed.
-    fn marked_message(&self, input: &[u8]) -> Option<(Opcode, Range<usize>)> {
+    fn marked_message(&self, input: &[u8]) -> Option<MessageHeader> {
         if self.reserved == 0 {
             return None;
         }
@@ -238,6 +255,7 @@ impl Protocol {
     }
 
     /// How many bytes are still to come of a data frame's payload that can be read in place.
+    #[inline]
     pub(crate) fn payload_left(&self) -> Option<usize> {
         self.assembler
             .left()
@@ -272,6 +290,7 @@ impl Protocol {
     }
 
     /// Nothing has come for now: memory that only waits for the next message is given back.
+    #[inline]
     pub(crate) fn idle(&mut self) {
         if self.assembler.is_idle() {
             self.assembler.release();
@@ -333,13 +352,13 @@ mod tests {
         for piece in pieces {
             held.extend_from_slice(piece);
             loop {
-                let (taken, seen) = if let Some((opcode, range)) = protocol.whole_message(&held) {
-                    let payload = held[range.clone()].to_vec();
-                    let message = match opcode {
+                let (taken, seen) = if let Some(whole) = protocol.whole_message(&held) {
+                    let payload = whole.payload.to_vec();
+                    let message = match whole.opcode {
                         Opcode::Text => String::from_utf8(payload).unwrap().into(),
                         _ => Message::from(payload),
                     };
-                    (range.end, Some(format!("{:?}", Event::Message(message))))
+                    (whole.taken, Some(format!("{:?}", Event::Message(message))))
                 } else {
                     let (taken, event) = protocol.receive(&held)?;
                     (taken, event.map(|event| format!("{event:?}")))

@@ -111,7 +111,7 @@ impl Protocol {
             || (self
                 .incomplete_message(input)
                 .is_some_and(|len| len <= limit)
-                && matches!(Header::whole_message(input), Some((Opcode::Text, _))))
+                && Header::whole_message(input).is_some_and(|whole| whole.opcode == Opcode::Text))
     }
 
     /// Takes headers from the beginning of `input`, and finds what can be handed on of the message:

@@ -13,7 +13,7 @@ use super::wakers::Role;
 use crate::error::Error;
 use crate::frame::Opcode;
 use crate::message::Message;
-use crate::protocol::Protocol;
+use crate::protocol::{Protocol, WholeMessage};
 use crate::utf8;
 
 /// Messages that have arrived together, lent by [`WsStream::next_batch`].
@@ -127,18 +127,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             self.drop_answers();
         }
         let unread = self.read.unread();
-        let Some((opcode, range)) = self.protocol.whole_message(unread) else {
+        let Some(whole) = self.protocol.whole_message(unread) else {
             return false;
         };
         // What is no text is found again, and failed, on the long way.
-        if opcode == Opcode::Text && range.len() > CHECKED_TWICE {
-            let Some(message) = self.share(opcode, range) else {
+        let is_text = whole.opcode == Opcode::Text;
+        if is_text && whole.payload.len() > CHECKED_TWICE {
+            let (len, taken) = (whole.payload.len(), whole.taken);
+            let Some(message) = self.share(Opcode::Text, len, taken) else {
                 return false;
             };
             self.hold(message);
             return true;
         }
-        let lent = opcode == Opcode::Binary || utf8::text(&unread[range]).is_some();
+        let lent = !is_text || utf8::text(whole.payload).is_some();
         self.streak += u16::from(lent);
         lent
     }
@@ -151,14 +153,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         }
         let unread = self.read.unread();
         let mut end = 0;
-        while let Some((opcode, range)) = self.protocol.whole_message(&unread[end..]) {
-            let payload = &unread[end..][range.clone()];
-            if opcode == Opcode::Text
-                && utf8::text(payload).is_some_and(|text| self.watch.is_answer(text))
+        while let Some(whole) = self.protocol.whole_message(&unread[end..]) {
+            if whole.opcode == Opcode::Text
+                && utf8::text(whole.payload).is_some_and(|text| self.watch.is_answer(text))
             {
                 break;
             }
-            end += range.end;
+            end += whole.taken;
         }
         Some(end)
     }
@@ -189,16 +190,19 @@ impl<'a> Iterator for Batch<'a> {
             self.unread = &[];
             return Some(message.into());
         }
-        let (opcode, range) = self.protocol.whole_message(self.unread)?;
-        let payload = &self.unread[range.clone()];
+        let WholeMessage {
+            opcode,
+            payload,
+            taken,
+        } = self.protocol.whole_message(self.unread)?;
         let message = match opcode {
             Opcode::Binary => MessageRef::Binary(payload),
             // A text that is none is not lent: the next call finds it and fails the connection.
             _ => MessageRef::Text(utf8::text(payload)?),
         };
-        self.unread = &self.unread[range.end..];
-        *self.start += range.end;
-        self.traffic.message(range.len());
+        self.unread = &self.unread[taken..];
+        *self.start += taken;
+        self.traffic.message(payload.len());
         Some(message)
     }
 }

@@ -169,9 +169,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             let before = self.queue.len();
             let mut polled = self.queue.poll_flush(&mut self.io, cx);
             if polled.is_pending() {
-                let waker = self.wakers.register(role, cx.waker());
-                if !waker.will_wake(cx.waker()) {
-                    let cx = &mut Context::from_waker(waker);
+                if let Some(both) = self.wakers.instead_of(role, cx.waker()) {
+                    let cx = &mut Context::from_waker(&both);
                     polled = self.queue.poll_flush_again(&mut self.io, cx);
                 }
             }

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::io;
-use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -16,8 +15,8 @@ use super::{State, WsStream, pool};
 use crate::error::Error;
 use crate::frame::{ControlPayload, Opcode};
 use crate::message::Message;
-use crate::protocol::Event;
 use crate::protocol::keepalive::Sight;
+use crate::protocol::{Event, WholeMessage};
 use crate::spare;
 use crate::utf8::{self, Utf8Bytes};
 
@@ -59,19 +58,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         for _ in 0..TURN {
             // The short path: a message that lies whole in what has been read. It is built here, where
             // it is given away, because moving it costs more than making it.
-            if let Some((opcode, range)) = self.whole_message() {
-                let (payload, taken) = (&self.read.unread()[range.clone()], range.end);
-                if range.len() > COPIED_IN_BULK && (range.len() > COPIED || self.read.is_bulk()) {
-                    if let Some(message) = self.share(opcode, range) {
+            if let Some(whole) = self.protocol.whole_message(self.read.unread()) {
+                let (opcode, taken, len) = (whole.opcode, whole.taken, whole.payload.len());
+                if len > COPIED_IN_BULK && (len > COPIED || self.read.is_bulk()) {
+                    if let Some(message) = self.share(opcode, len, taken) {
                         return Poll::Ready(Some(Ok(message)));
                     }
                 } else if opcode == Opcode::Binary {
-                    let bytes = spare::copy(payload);
-                    self.given(taken, range.len());
+                    let bytes = spare::copy(whole.payload);
+                    self.given(taken, len);
                     return Poll::Ready(Some(Ok(Message::Binary(bytes))));
                 // What is no text is found again, and failed, on the long way.
-                } else if let Ok(text) = Utf8Bytes::copy_from_utf8(payload) {
-                    self.given(taken, range.len());
+                } else if let Ok(text) = Utf8Bytes::copy_from_utf8(whole.payload) {
+                    self.given(taken, len);
                     return Poll::Ready(Some(Ok(Message::Text(text))));
                 }
             }
@@ -80,15 +79,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             }
         }
         self.take_turns(role, cx)
-    }
-
-    /// A message that lies whole in front of what has been read: its kind, and where its payload is.
-    #[inline]
-    fn whole_message(&self) -> Option<(Opcode, Range<usize>)> {
-        if self.read.is_empty() {
-            return None;
-        }
-        self.protocol.whole_message(self.read.unread())
     }
 
     /// What is looked at before the short path where that is not to be taken at once.
@@ -122,11 +112,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         Poll::Pending
     }
 
-    /// A message that lies whole in the read buffer and is too large to be copied at little cost.
+    /// A message that lies whole in the read buffer, where it ends after `taken` bytes, and is too
+    /// large to be copied at little cost.
     #[inline(never)]
-    pub(super) fn share(&mut self, opcode: Opcode, range: Range<usize>) -> Option<Message> {
-        let (len, taken) = (range.len(), range.end);
-        let bytes = self.read.share(range);
+    pub(super) fn share(&mut self, opcode: Opcode, len: usize, taken: usize) -> Option<Message> {
+        let bytes = self.read.share(taken - len..taken);
         let message = match opcode {
             Opcode::Binary => Message::Binary(bytes),
             _ => Message::Text(Utf8Bytes::try_from(bytes).ok()?),
@@ -150,14 +140,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     /// Drops answers to the application's pings that lie whole in front of what has been read.
     pub(super) fn drop_answers(&mut self) {
-        while let Some((Opcode::Text, range)) = self.protocol.whole_message(self.read.unread()) {
-            let text = utf8::text(&self.read.unread()[range.clone()]);
-            if !text.is_some_and(|text| self.watch.is_answer(text)) {
+        while let Some(whole) = self.protocol.whole_message(self.read.unread()) {
+            let WholeMessage { payload, taken, .. } = whole;
+            let is_answer = |text| self.watch.is_answer(text);
+            if whole.opcode != Opcode::Text || !utf8::text(payload).is_some_and(is_answer) {
                 return;
             }
+            self.stats.received.message(payload.len());
             self.watch.answered();
-            self.read.consume(range.end);
-            self.stats.received.message(range.len());
+            self.read.consume(taken);
         }
     }
 
@@ -190,6 +181,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
 
     /// Whatever is to be done when no whole message lies there: one frame, one read, or one step
     /// towards the end.
+    #[inline(never)]
     pub(super) fn poll_step(&mut self, role: Role, cx: &mut Context<'_>) -> Poll<Step> {
         if !matches!(self.state, State::Open | State::Closing(_)) {
             let error = ready!(self.poll_end(role, cx));
@@ -282,10 +274,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
             .is_some_and(|left| left >= IN_PLACE);
         let mut polled = self.poll_read(in_place, wanted, cx);
         if polled.is_pending() {
-            let waker = self.wakers.register(role, cx.waker());
-            if !waker.will_wake(cx.waker()) {
+            if let Some(both) = self.wakers.instead_of(role, cx.waker()) {
                 // Two tasks wait: the socket is to wake both, whoever came last.
-                let both = waker.clone();
                 polled = self.poll_read_again(in_place, wanted, &mut Context::from_waker(&both));
             }
         }

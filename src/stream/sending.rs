@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,12 +32,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
     /// Nothing is ever sent in part. Dropped while the queue was above its high-water mark, the
     /// message was not queued; dropped later, it is queued whole and leaves with the next call.
     pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
-        // By hand, because the future of an `async fn` moves what it was given once more.
-        let mut unsent = Some(message);
-        poll_fn(move |cx| {
-            ready!(self.poll_feed(&mut unsent, cx))?;
-            self.poll_flush_queue(cx)
-        })
+        Sending(self, Some(message))
     }
 
     /// Sends one message with options of its own; see [`SendOptions`].
@@ -264,6 +260,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     pub(super) fn poll_flush_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.write_error.is_some() || matches!(self.state, State::Ended) {
             return Poll::Ready(Err(self.closed()));
@@ -370,6 +367,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WsStream<T> {
         } else {
             Err(self.closed())
         }
+    }
+}
+
+/// The future of [`WsStream::send`].
+struct Sending<'a, T, M>(&'a mut WsStream<T>, Option<M>);
+
+/// A message that is not yet sent is never pinned.
+impl<T, M> Unpin for Sending<'_, T, M> {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, M: Into<Message>> Future for Sending<'_, T, M> {
+    type Output = Result<(), Error>;
+
+    #[expect(
+        clippy::inline_always,
+        reason = "a message that a call is given is moved: as long as it takes to send it"
+    )]
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self(ws, unsent) = &mut *self;
+        ready!(ws.poll_feed(unsent, cx))?;
+        ws.poll_flush_queue(cx)
     }
 }
 

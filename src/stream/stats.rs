@@ -38,18 +38,20 @@ pub(super) struct Counters {
 }
 
 /// Counters of one direction.
+// Two that are counted together lie apart: side by side, they become one vector that is taken to
+// pieces and put together for each message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Traffic {
     /// Whole data messages, with those of [`Liveness::app_ping`](crate::Liveness::app_ping) and the
     /// answers to it.
     pub messages: u64,
-    /// Bytes of payload in those messages.
-    pub bytes: u64,
     /// Ping frames.
     pub pings: u64,
     /// Pong frames.
     pub pongs: u64,
+    /// Bytes of payload in the messages.
+    pub bytes: u64,
     /// All bytes that went over the transport, frame headers and control frames included. What was
     /// sent counts when the transport has taken it.
     pub wire_bytes: u64,

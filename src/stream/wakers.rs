@@ -47,7 +47,6 @@ impl Wakers {
     }
 
     /// Remembers who polls, and gives the waker that the socket and the timers are to get.
-    #[inline]
     pub(super) fn register(&mut self, role: Role, waker: &Waker) -> &Waker {
         let slot = match role {
             Role::Reader => &mut self.reader,
@@ -72,6 +71,26 @@ impl Wakers {
             // Not reached: the slot of `role` has just been filled.
             (None, None) => Waker::noop(),
         }
+    }
+
+    /// Remembers who polls; the waker that the socket is to get instead of `waker`, if two tasks wait.
+    #[inline]
+    pub(super) fn instead_of(&mut self, role: Role, waker: &Waker) -> Option<Waker> {
+        let (own, other) = match role {
+            Role::Reader => (&self.reader, &self.writer),
+            Role::Writer => (&self.writer, &self.reader),
+        };
+        let is_known = own.as_ref().is_some_and(|known| known.will_wake(waker));
+        if is_known && other.is_none() {
+            return None;
+        }
+        self.look_for_another(role, waker)
+    }
+
+    #[inline(never)]
+    fn look_for_another(&mut self, role: Role, waker: &Waker) -> Option<Waker> {
+        let registered = self.register(role, waker);
+        (!registered.will_wake(waker)).then(|| registered.clone())
     }
 
     /// `role` no longer waits.
@@ -158,8 +177,10 @@ mod tests {
         };
 
         let mut wakers = Wakers::default();
-        assert!(wakers.register(Role::Reader, &reader).will_wake(&reader));
-        assert!(wakers.register(Role::Writer, &reader).will_wake(&reader));
+        for role in [Role::Reader, Role::Reader, Role::Writer, Role::Reader] {
+            assert!(wakers.instead_of(role, &reader).is_none());
+            assert!(wakers.register(role, &reader).will_wake(&reader));
+        }
         wakers.wake_other(Role::Writer);
         assert_eq!(woken(), [0, 0], "one task need not wake itself");
 
@@ -167,8 +188,12 @@ mod tests {
         assert_eq!(woken(), [1, 1]);
         wakers.register(Role::Reader, &reader).wake_by_ref();
         assert_eq!(woken(), [2, 2]);
+        for (role, waker) in [(Role::Reader, &reader), (Role::Writer, &writer)] {
+            wakers.instead_of(role, waker).unwrap().wake();
+        }
+        assert_eq!(woken(), [4, 4]);
         wakers.wake_other(Role::Reader);
-        assert_eq!(woken(), [2, 3]);
+        assert_eq!(woken(), [4, 5]);
 
         wakers.forget(Role::Writer);
         assert!(wakers.register(Role::Reader, &reader).will_wake(&reader));

@@ -77,11 +77,10 @@ impl WriteQueue {
     /// As [`push`](Self::push), with reserved bits set.
     #[inline]
     pub(super) fn push_marked<const RSV: u8>(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
-        let most = MAX_HEADER + payload.len();
-        if self.gather.room().len() < most && !self.make_room(most) {
-            return self.push_in_pieces::<RSV>(opcode, fin, payload);
-        }
         let room = self.gather.room();
+        if room.len() < MAX_HEADER + payload.len() {
+            return self.push_behind::<RSV>(opcode, fin, payload);
+        }
         let Some(head) = room.first_chunk_mut() else {
             return;
         };
@@ -93,8 +92,18 @@ impl WriteQueue {
         self.len += end;
     }
 
-    /// Makes room for `count` bytes, or for as many as a large buffer holds; whether that is enough.
+    /// The same, when there is no room for it yet.
     #[inline(never)]
+    fn push_behind<const RSV: u8>(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        if self.make_room(MAX_HEADER + payload.len()) {
+            self.push_marked::<RSV>(opcode, fin, payload);
+        } else {
+            self.push_in_pieces::<RSV>(opcode, fin, payload);
+        }
+    }
+
+    /// Makes room for `count` bytes, or for as many as a large buffer holds; whether that is enough.
+    #[inline]
     fn make_room(&mut self, count: usize) -> bool {
         if let Some(full) = self.gather.make_room(count) {
             self.chunks.push_back(Chunk::Gathered(full));
@@ -103,7 +112,7 @@ impl WriteQueue {
     }
 
     /// Spreads a payload over as many buffers as it takes.
-    #[cold]
+    #[inline(never)]
     fn push_in_pieces<const RSV: u8>(&mut self, opcode: Opcode, fin: bool, mut payload: &[u8]) {
         let key = mask::new_key();
         self.push_header(&header(RSV, opcode, fin, payload.len(), key));
