@@ -95,7 +95,7 @@ impl Header {
     }
 
     /// Looks for the usual case, and for nothing else: a message in one frame, no reserved bit, not
-    /// masked, its length in the shortest form, and at most 1 MiB. `None` means that
+    /// masked, its length in the shortest form, and less than 1 MiB. `None` means that
     /// [`parse`](Self::parse) must look.
     #[inline]
     pub(crate) fn whole_message(bytes: &[u8]) -> Option<MessageHeader> {
@@ -200,7 +200,7 @@ fn medium(rest: &[u8]) -> Option<usize> {
     (len >= 126).then_some(usize::from(len))
 }
 
-/// The 64-bit length that begins `rest`; longer ones than 1 MiB are not usual.
+/// The 64-bit length that begins `rest`; one of 1 MiB is not usual.
 #[cold]
 fn large(rest: &[u8]) -> Option<usize> {
     let (extended, _) = rest.split_first_chunk::<8>()?;

@@ -74,7 +74,8 @@ impl ReadBuffer {
     /// given already, or many will be, and nobody was seen to keep them.
     #[inline]
     pub(super) fn is_bulk(&self) -> bool {
-        let is_bulk = self.own.is_none() || self.end - self.start >= BULK;
+        let is_shared = self.kept.len() == BUFFER_SIZE;
+        let is_bulk = is_shared || self.end - self.start >= BULK;
         is_bulk && self.unshared == 0
     }
 
@@ -104,7 +105,7 @@ impl ReadBuffer {
     /// no more than a buffer of the pool holds. When nothing can be read, [`park`](Self::park) follows.
     #[expect(
         clippy::inline_always,
-        reason = "called at two places, one of them cold: out of line at both else"
+        reason = "of three places that call it one is usual: out of line at all else"
     )]
     #[inline(always)]
     pub(super) fn poll_fill<T: AsyncRead + Unpin>(
@@ -343,6 +344,20 @@ mod tests {
             }
         }
         assert_eq!(kept, ["ab"; 3]);
+    }
+
+    #[test]
+    fn what_is_in_no_buffer_is_no_backlog_unless_it_is_long() {
+        assert!(!ReadBuffer::new(vec![0; BULK - 1].into()).is_bulk());
+        assert!(ReadBuffer::new(vec![0; BULK].into()).is_bulk());
+        let mut buffer = ReadBuffer::new(Bytes::new());
+        assert_eq!(fill(&mut buffer, &mut &b"abcd"[..]), Poll::Ready(4));
+        assert!(!buffer.is_bulk());
+        buffer.share(0..2);
+        assert!(buffer.is_bulk(), "a slice was given already");
+        buffer.consume(2);
+        buffer.park();
+        assert!(!buffer.is_bulk());
     }
 
     #[test]
