@@ -51,6 +51,7 @@ fn copy_to_spare(bytes: &[u8]) -> Bytes {
 
 #[inline]
 fn take() -> Option<Box<[u8]>> {
+    // Not by `set`, which hands its value to a closure: a call where nothing is linked whole.
     LEN.with(|len| len.set(0));
     // While the thread ends, it may be gone before the last connection.
     MEMORY.try_with(Cell::take).ok().flatten()
